@@ -1,0 +1,5 @@
+//! The `iota` command.
+
+fn main() -> std::process::ExitCode {
+    iota::cli::main()
+}

@@ -1,0 +1,188 @@
+//! Finds what runs the rules: the interpreter, its packages, the engine; and has the rules compiled.
+//!
+//! The command carries the engine inside and unpacks it to the user's cache, named by its content; every use compares
+//! all files, so what runs is what was built in.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, bail};
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
+
+use super::RulesArgs;
+use crate::config::{resolve_program, worker_environment};
+use crate::engine::Recipe;
+use crate::rulepack::{Rulepack, hex};
+
+/// The engine's files by name, as they were when this was built.
+const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/engine_files.rs"));
+
+/// An interpreter and the engine for it.
+pub(super) struct Engine {
+    pub(super) python: PathBuf,
+    /// The folder that holds the package `iota_engine`.
+    pub(super) folder: PathBuf,
+    /// The interpreter's folders of third-party packages.
+    pub(super) site: Vec<String>,
+}
+
+/// Compiled rules, and the folder they live in as long as this does.
+pub(super) struct Rules {
+    pub(super) pack: Rulepack,
+    _folder: Option<TempDir>,
+}
+
+/// What `compile` reports.
+#[derive(Deserialize)]
+pub(super) struct Report {
+    pub(super) digest: String,
+    pub(super) rules: usize,
+    pub(super) failed: Vec<crate::rulepack::Unloaded>,
+    pub(super) listed: Vec<crate::rulepack::Unloaded>,
+}
+
+impl Engine {
+    pub(super) fn find(args: &RulesArgs) -> anyhow::Result<Self> {
+        let named = args.python.clone().or_else(|| std::env::var_os("IOTA_PYTHON").map(PathBuf::from));
+        let python = named.unwrap_or_else(|| "python3".into());
+        let Some(python) = resolve_program(&python) else {
+            bail!("`{}` is not there; install Python 3.11 or newer, or name it with --python", python.display());
+        };
+        let site = site(&python)?;
+        Ok(Self { python, folder: folder(args)?, site })
+    }
+
+    /// How workers are started.
+    pub(super) fn recipe(&self) -> Recipe {
+        Recipe { python: self.python.clone(), engine: self.folder.clone(), environment: worker_environment() }
+    }
+
+    /// The rules that were asked for: loaded if they are compiled, else compiled into a folder that goes away.
+    pub(super) fn rules(&self, args: &RulesArgs) -> anyhow::Result<Rules> {
+        if let Some(path) = &args.rulepack {
+            return Ok(Rules { pack: Rulepack::load(path, None)?, _folder: None });
+        }
+        let folder = tempfile::Builder::new().prefix("iota-").tempdir().context("can't make a temporary folder")?;
+        let path = folder.path().join("rulepack.json");
+        let rules = rules_folders(args)?;
+        self.compile(&rules, args, &path, &[])?;
+        let base = std::path::absolute(&rules[0])?;
+        let pack = Rulepack::load(&path, Some(&base))?;
+        if pack.rules.is_empty() {
+            super::show::unloaded(&pack);
+            bail!("no rule in `{}` could be loaded; start one with the examples in the README", rules[0].display());
+        }
+        Ok(Rules { pack, _folder: Some(folder) })
+    }
+
+    /// Runs the engine's compiler.
+    pub(super) fn compile(
+        &self,
+        rules: &[PathBuf],
+        args: &RulesArgs,
+        output: &Path,
+        more: &[&str],
+    ) -> anyhow::Result<Report> {
+        let mut command = Command::new(&self.python);
+        command.args(["-P", "-s", "-B", "-m", "iota_engine", "compile"]).args(rules);
+        command.arg("--output").arg(output).args(more);
+        for folder in &args.include {
+            command.arg("--include").arg(folder);
+        }
+        if args.include_disabled {
+            command.arg("--include-disabled");
+        }
+        command.env_clear().envs(worker_environment()).env("PYTHONPATH", &self.folder);
+        let done = command
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .output()
+            .with_context(|| format!("can't start `{}`", self.python.display()))?;
+        if !done.status.success() {
+            bail!("{}", String::from_utf8_lossy(&done.stderr).trim());
+        }
+        serde_json::from_slice(&done.stdout).context("the engine's compiler gave no report; is it of another version?")
+    }
+}
+
+/// The folders of rules that were named; `rules` in the current folder if none was.
+pub(super) fn rules_folders(args: &RulesArgs) -> anyhow::Result<Vec<PathBuf>> {
+    if !args.rules.is_empty() {
+        return Ok(args.rules.clone());
+    }
+    let default = std::env::var_os("IOTA_RULES").map_or_else(|| "rules".into(), PathBuf::from);
+    if default.is_dir() {
+        return Ok(vec![default]);
+    }
+    bail!("no rules: there is no folder `{}` here; name one with --rules DIR", default.display())
+}
+
+/// The engine that was named, else the built-in one.
+fn folder(args: &RulesArgs) -> anyhow::Result<PathBuf> {
+    if let Some(named) = &args.engine {
+        if named.join("iota_engine").is_dir() {
+            return Ok(std::path::absolute(named)?);
+        }
+        super::show::note(&format!("`--engine {}` is not iota's; the built-in engine is used", named.display()));
+    } else if let Some(named) = std::env::var_os("IOTA_ENGINE").map(PathBuf::from) {
+        if named.join("iota_engine").is_dir() {
+            return Ok(std::path::absolute(named)?);
+        }
+        bail!("`IOTA_ENGINE` is `{}`, which holds no package `iota_engine`", named.display());
+    }
+    unpack().context("can't unpack the built-in engine; set XDG_CACHE_HOME to a folder that can be written")
+}
+
+/// Brings the cache to what is built in.
+fn unpack() -> io::Result<PathBuf> {
+    let mut hash = Sha256::new();
+    for (name, content) in FILES {
+        hash.update(name.as_bytes());
+        hash.update(content);
+    }
+    let digest = hex(&hash.finalize());
+    let folder = cache().join(format!("engine-{}-{}", env!("CARGO_PKG_VERSION"), &digest[..16]));
+    for (name, content) in FILES {
+        let path = folder.join(name);
+        if fs::read(&path).is_ok_and(|found| found == *content) {
+            continue;
+        }
+        let parent = path.parent().unwrap_or(&folder);
+        fs::create_dir_all(parent)?;
+        // Renamed into place: another command may be unpacking, or importing, at this moment.
+        let mut file = tempfile::NamedTempFile::new_in(parent)?;
+        io::Write::write_all(&mut file, content)?;
+        file.persist(&path)?;
+    }
+    Ok(folder)
+}
+
+fn cache() -> PathBuf {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
+    base.unwrap_or_else(std::env::temp_dir).join("iota")
+}
+
+/// Where the interpreter keeps third-party packages. Workers start without them and add them at the end.
+fn site(python: &Path) -> anyhow::Result<Vec<String>> {
+    const ASK: &str = "import json, sys\n\
+        if sys.version_info < (3, 11): sys.exit('it is Python %d.%d' % sys.version_info[:2])\n\
+        print(json.dumps([p for p in sys.path if p.endswith('-packages')]))";
+    let done = Command::new(python)
+        .args(["-P", "-s", "-B", "-c", ASK])
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("can't start `{}`", python.display()))?;
+    match serde_json::from_slice(&done.stdout) {
+        Ok(site) if done.status.success() => Ok(site),
+        _ => bail!(
+            "`{}` is no Python 3.11 or newer ({}); name one with --python",
+            python.display(),
+            String::from_utf8_lossy(&done.stderr).trim().lines().last().unwrap_or("it said nothing")
+        ),
+    }
+}

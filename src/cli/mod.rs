@@ -1,0 +1,124 @@
+//! The `iota` command: what was typed in, an exit code out.
+//!
+//! Answers go to stdout, everything said to people goes to stderr. 0: it ran. 1: the question was answered no. 2: it
+//! could not run, or an object failed; the rest was finished all the same.
+
+mod compile;
+mod engine;
+mod scan;
+mod show;
+mod test;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+/// CloudTrail detection in your own account: Python rules at the price of gunzip.
+#[derive(Parser)]
+#[command(name = "iota", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run rules over log files, folders or standard input; alerts are printed as JSON lines
+    Scan(scan::ScanArgs),
+    /// Run the rules' own tests
+    Test(test::TestArgs),
+    /// Build the rulepack that the function runs, and list what could not load
+    Compile(compile::CompileArgs),
+}
+
+/// Which rules, and which Python runs them. Shared by the commands that judge records.
+#[derive(Args, Clone, Default)]
+struct RulesArgs {
+    /// Folder of rules; several layer
+    #[arg(long = "rules", value_name = "DIR")]
+    rules: Vec<PathBuf>,
+    /// Rules compiled before, instead of --rules
+    #[arg(long, value_name = "FILE", conflicts_with = "rules", env = "IOTA_RULEPACK")]
+    rulepack: Option<PathBuf>,
+    /// Folder of helper modules and data models that the rules import
+    #[arg(long, value_name = "DIR")]
+    include: Vec<PathBuf>,
+    /// Run rules with `Enabled: false` too
+    #[arg(long)]
+    include_disabled: bool,
+    /// Interpreter for the rules, and with it their third-party packages
+    #[arg(long, value_name = "PYTHON")]
+    python: Option<PathBuf>,
+    /// Folder that holds the package `iota_engine`, instead of the built-in one
+    #[arg(long, value_name = "DIR")]
+    engine: Option<PathBuf>,
+}
+
+/// How a command ended, mildest first: the worst of several wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Outcome {
+    Ran = 0,
+    No = 1,
+    Failed = 2,
+}
+
+/// Runs the command line and gives back its exit code.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse_from(with_command(std::env::args_os().collect())) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let outcome = match &cli.command {
+        Command::Scan(args) => scan::run(args),
+        Command::Test(args) => test::run(args),
+        Command::Compile(args) => compile::run(args),
+    };
+    match outcome {
+        Ok(outcome) => ExitCode::from(outcome as u8),
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "iota: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// `iota --jsonl F --rules D …` is the invocation of iota's predecessor; it is a scan.
+fn with_command(mut args: Vec<OsString>) -> Vec<OsString> {
+    let text = |at: usize| args.get(at).and_then(|arg: &OsString| arg.to_str()).unwrap_or_default();
+    let option_first = text(1).starts_with('-');
+    let jsonl = (1..args.len()).any(|at| text(at) == "--jsonl" || text(at).starts_with("--jsonl="));
+    if option_first && jsonl {
+        args.insert(1, "scan".into());
+    }
+    args
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_predecessors_invocation_is_a_scan() {
+        let check = |typed: &str, expected: &str| {
+            let args = typed.split(' ').map(OsString::from).collect();
+            let got: Vec<_> = with_command(args).iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+            assert_eq!(got.join(" "), expected);
+        };
+        check("iota --jsonl f --rules d", "iota scan --jsonl f --rules d");
+        check("iota --rules d --jsonl=f", "iota scan --rules d --jsonl=f");
+        check("iota scan f", "iota scan f");
+        check("iota --help", "iota --help");
+    }
+}

@@ -1,0 +1,216 @@
+//! `iota scan`: log files through the pipeline on a laptop or in an incident.
+//!
+//! Alerts are JSON lines on stdout; progress and the summary go to stderr. Files are handled by `--jobs` threads in
+//! the order of their delivery. An object that fails is told and the rest goes on.
+
+use std::io::{self, BufReader, IsTerminal as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::engine::Engine;
+use super::{Outcome, RulesArgs, show};
+use crate::config::Config;
+use crate::engine::{Until, process_usage};
+use crate::model::{ObjectRef, Severity};
+use crate::pipeline::{Pipeline, Run};
+use crate::report::{CpuStats, RuleStats, Stats, Status};
+use crate::sink::{Kind, Sink};
+use crate::source::file;
+
+/// Run rules over log files.
+#[derive(Args)]
+pub(super) struct ScanArgs {
+    /// Files, folders (`.json.gz`, `.json`, `.jsonl` below them), or `-` for standard input
+    #[arg(value_name = "PATH", required_unless_present = "jsonl")]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    rules: RulesArgs,
+    /// A file of JSON lines (the same as naming it)
+    #[arg(long, value_name = "FILE", hide = true)]
+    jsonl: Vec<PathBuf>,
+    /// Files handled at the same time, each with a Python worker [default: cores]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    jobs: Option<u16>,
+    /// Evaluate every record, also one that another file has delivered already
+    #[arg(long)]
+    no_dedup: bool,
+    /// Print signals too: matches that are no alerts
+    #[arg(long)]
+    signals: bool,
+    /// Which kinds of lines to print
+    #[arg(long, value_enum, default_value_t = Lines::Alerts)]
+    lines: Lines,
+    /// Write counts and timings to FILE as JSON
+    #[arg(long, value_name = "FILE")]
+    stats: Option<PathBuf>,
+    /// Exit with 1 if there is an alert of this severity or above
+    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
+    fail_on: Option<Severity>,
+    /// Exit with 1 if a rule failed on a record
+    #[arg(long)]
+    fail_on_rule_error: bool,
+}
+
+/// Kinds of lines on stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Lines {
+    /// Alerts only
+    Alerts,
+    /// Every kind, as the function prints them
+    All,
+}
+
+fn severity(word: &str) -> Result<Severity, String> {
+    let found = Severity::ALL.into_iter().find(|severity| severity.word().eq_ignore_ascii_case(word));
+    found.ok_or_else(|| "expected info, low, medium, high or critical".to_owned())
+}
+
+pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Outcome> {
+    let started = Instant::now();
+    let files = list(args)?;
+    let engine = Engine::find(&args.rules)?;
+    let rules = engine.rules(&args.rules)?;
+    show::unloaded(&rules.pack);
+    let mut config = Config::from_env()?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    config.workers = args.jobs.map_or(cores, usize::from).min(files.len().max(1));
+    let sink = Sink::new(Box::new(io::stdout()), &kinds(args), &rules.pack.digest);
+    let unloaded = rules.pack.failed.len();
+    let pipeline = Pipeline::new(config, rules.pack, sink, engine.recipe(), engine.site.clone())?;
+    let until = Until::default();
+    stop_on_interrupt(Arc::clone(&until.stopped))?;
+    let run = Run::new(!args.no_dedup, until);
+    let progress = progress(&files);
+    handle_all(&pipeline, &run, &files, &progress);
+    progress.finish_and_clear();
+    let written = pipeline.finish(&run);
+    let stopped = run.until.is_stopped();
+    show::scanned(&run.totals(), pipeline.pack(), started.elapsed(), stopped);
+    if let Some(path) = &args.stats {
+        write_stats(path, &pipeline, &run, started.elapsed(), unloaded)?;
+    }
+    written?;
+    Ok(outcome(args, &run, stopped))
+}
+
+fn outcome(args: &ScanArgs, run: &Run, stopped: bool) -> Outcome {
+    let totals = run.totals();
+    let reached = |least: Severity| totals.severities[least as usize..].iter().any(|&alerts| alerts > 0);
+    if totals.objects.failed > 0 || stopped {
+        Outcome::Failed
+    } else if args.fail_on.is_some_and(reached) || (args.fail_on_rule_error && !totals.errors.is_empty()) {
+        Outcome::No
+    } else {
+        Outcome::Ran
+    }
+}
+
+fn kinds(args: &ScanArgs) -> Vec<Kind> {
+    let mut kinds = vec![Kind::Alert];
+    if args.lines == Lines::All {
+        kinds.extend([Kind::RuleError, Kind::Health, Kind::Object, Kind::Digest, Kind::Log]);
+    }
+    if args.signals || args.lines == Lines::All {
+        kinds.push(Kind::Signal);
+    }
+    kinds
+}
+
+/// All files in the order they are handled. A path that is not there is an error before anything runs.
+fn list(args: &ScanArgs) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in args.paths.iter().chain(&args.jsonl) {
+        if path.as_os_str() == "-" {
+            files.push(path.clone());
+            continue;
+        }
+        let found = file::list(path).with_context(|| format!("can't read `{}`", path.display()))?;
+        if found.is_empty() {
+            bail!("no log file in `{}`: looked for .json.gz, .json and .jsonl", path.display());
+        }
+        files.extend(found);
+    }
+    Ok(files)
+}
+
+fn handle_all(pipeline: &Pipeline, run: &Run, files: &[PathBuf], progress: &ProgressBar) {
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..pipeline.config().workers {
+            scope.spawn(|| {
+                while let Some(path) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if run.until.is_stopped() {
+                        break;
+                    }
+                    handle(pipeline, run, path, progress);
+                    progress.inc(1);
+                }
+            });
+        }
+    });
+}
+
+fn handle(pipeline: &Pipeline, run: &Run, path: &Path, progress: &ProgressBar) {
+    let object = ObjectRef::new("", path.to_string_lossy());
+    let report = if path.as_os_str() == "-" {
+        pipeline.object(run, &object, || Ok(BufReader::with_capacity(64 * 1024, io::stdin())))
+    } else {
+        pipeline.object(run, &object, || file::open(path))
+    };
+    if let Status::Failed(fault) = &report.status {
+        progress.suspend(|| {
+            show::note(&format!("{} `{}`: {}: {fault}", show::paint("31", "failed"), report.object, fault.word()))
+        });
+    }
+}
+
+fn progress(files: &[PathBuf]) -> ProgressBar {
+    let hidden = !io::stderr().is_terminal() || files.len() < 2;
+    let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(8) };
+    let bar = ProgressBar::with_draw_target(Some(files.len() as u64), target);
+    let template = "{bar:40} {human_pos} of {human_len} files, {elapsed} elapsed, {eta} left";
+    // The template is a constant; were it wrong, the default would do.
+    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}
+
+/// The first Ctrl-C stops after the batch in hand and reports; a second one ends the process.
+fn stop_on_interrupt(stopped: Arc<AtomicBool>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name("iota-interrupt".into()).spawn(move || {
+        runtime.block_on(async {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                if stopped.swap(true, Ordering::Relaxed) {
+                    std::process::exit(130);
+                }
+            }
+        });
+    })?;
+    Ok(())
+}
+
+fn write_stats(path: &Path, pipeline: &Pipeline, run: &Run, wall: Duration, unloaded: usize) -> anyhow::Result<()> {
+    let totals = run.totals();
+    let workers = pipeline.usage();
+    let (cpu_s, peak) = process_usage("self");
+    let loaded = pipeline.pack().rules.len();
+    let stats = Stats {
+        objects: totals.objects,
+        counts: &totals.counts,
+        bytes_gzip: totals.bytes,
+        bytes_json: totals.bytes_json,
+        // No condition is compiled yet, so no rule is indexed.
+        rules: RuleStats { loaded, failed: unloaded, indexed: 0, conditioned: 0, unconditioned: loaded },
+        wall_s: wall.as_secs_f64(),
+        cpu_s: CpuStats { rust: cpu_s, python: workers.cpu_s },
+        peak_bytes: peak + workers.peak_bytes,
+    };
+    let text = serde_json::to_string_pretty(&stats)? + "\n";
+    std::fs::write(path, text).with_context(|| format!("can't write `{}`", path.display()))
+}

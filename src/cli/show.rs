@@ -1,0 +1,147 @@
+//! Words for people, on stderr: summaries, lists of what went wrong, notes.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
+use std::time::Duration;
+
+use super::engine::Report;
+use crate::model::Severity;
+use crate::report::Totals;
+use crate::rulepack::{Rulepack, Unloaded};
+
+/// Objects that failed and rules that did are listed up to this many.
+const LISTED: usize = 20;
+
+/// One line.
+pub(super) fn note(text: &str) {
+    // If stderr is closed there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "iota: {text}");
+}
+
+/// Rules that could not load: each is a detection that does not happen.
+pub(super) fn unloaded(pack: &Rulepack) {
+    failed(&pack.failed);
+}
+
+fn failed(unloaded: &[Unloaded]) {
+    for rule in unloaded {
+        let line = rule.line.map(|line| format!(":{line}")).unwrap_or_default();
+        note(&format!("{} `{}{line}` is not loaded: {}", paint("31", "rule"), rule.path, rule.reason));
+    }
+}
+
+/// What `compile` made.
+pub(super) fn compiled(report: &Report, target: &Path, verbose: bool) {
+    failed(&report.failed);
+    if verbose {
+        for file in &report.listed {
+            note(&format!("`{}` is left out: {}", file.path, file.reason));
+        }
+    }
+    let left_out = match report.listed.len() {
+        0 => String::new(),
+        n => format!(", {n} left out{}", if verbose { "" } else { " (-v lists them)" }),
+    };
+    note(&format!(
+        "{} in `{}`{}{left_out}; digest {}",
+        count(report.rules as u64, "rule"),
+        target.display(),
+        if report.failed.is_empty() { String::new() } else { format!(", {} not loaded", report.failed.len()) },
+        &report.digest[..report.digest.len().min(12)],
+    ));
+}
+
+/// What a scan came to.
+pub(super) fn scanned(totals: &Totals, pack: &Rulepack, wall: Duration, stopped: bool) {
+    let (objects, counts) = (&totals.objects, &totals.counts);
+    for ((rule, kind), tally) in totals.errors.iter().take(LISTED) {
+        let id = pack.rules.get(*rule as usize).map_or("?", |rule| &rule.id);
+        let word = serde_json::to_value(kind).ok().and_then(|word| Some(word.as_str()?.to_owned())).unwrap_or_default();
+        let place = match (&tally.first.file, tally.first.line) {
+            (Some(file), Some(line)) => format!(" at {file}:{line}"),
+            _ => String::new(),
+        };
+        let exception = tally.first.exception.lines().next().unwrap_or_default();
+        let times = count(tally.count, "time");
+        note(&format!(
+            "{} `{id}` failed {times} ({word} in {}{place}): {exception}",
+            paint("31", "rule"),
+            tally.first.phase
+        ));
+    }
+    if totals.errors.len() > LISTED {
+        note(&format!("and {} more kinds of rule failures", totals.errors.len() - LISTED));
+    }
+    let seconds = wall.as_secs_f64();
+    let mut text = format!(
+        "{} in {}{}, {seconds:.1} s",
+        count(counts.records, "record"),
+        count(objects.done + objects.skipped + objects.failed, "object"),
+        if stopped { " before it was stopped" } else { "" },
+    );
+    for (n, word) in [(objects.failed, "failed"), (objects.skipped, "skipped")] {
+        if n > 0 {
+            text += &format!("; {} {word}", count(n, "object"));
+        }
+    }
+    for (n, word) in [
+        (counts.repeat, "repeats"),
+        (counts.malformed, "malformed"),
+        (counts.oversize, "oversize"),
+        (counts.repaired, "repaired"),
+    ] {
+        if n > 0 {
+            text += &format!("; {} {word}", thousands(n));
+        }
+    }
+    note(&text);
+    let by_severity: Vec<String> = Severity::ALL
+        .iter()
+        .rev()
+        .filter(|severity| totals.severities[**severity as usize] > 0)
+        .map(|severity| {
+            format!("{} {}", thousands(totals.severities[*severity as usize]), severity.word().to_lowercase())
+        })
+        .collect();
+    let detail = if by_severity.is_empty() { String::new() } else { format!(" ({})", by_severity.join(", ")) };
+    let signals = if counts.signals > 0 { format!(", {}", count(counts.signals, "signal")) } else { String::new() };
+    note(&format!(
+        "{}{detail}{signals} from {}",
+        count(counts.alerts, "alert"),
+        count(pack.rules.len() as u64, "rule")
+    ));
+}
+
+/// `1 record`, `30,476 records`.
+pub(super) fn count(n: u64, noun: &str) -> String {
+    format!("{} {noun}{}", thousands(n), if n == 1 { "" } else { "s" })
+}
+
+fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Colour where a person watches and has not asked for none.
+pub(super) fn paint(code: &str, text: &str) -> String {
+    let plain = std::env::var_os("NO_COLOR").is_some() || !std::io::stderr().is_terminal();
+    if plain { text.to_owned() } else { format!("\x1b[{code}m{text}\x1b[0m") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!([0, 999, 1_000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([count(1, "rule"), count(2, "rule")], ["1 rule", "2 rules"]);
+    }
+}

@@ -1,0 +1,239 @@
+//! The settings, and the only place that reads the environment.
+//!
+//! Every setting has a limit that is checked here, so that a bad value stops the start with its name instead of
+//! surprising somebody in the middle of a file. The table of all of them is in the crate's documentation.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::error::SetupError;
+use crate::json;
+
+/// One vCPU of a Lambda function, in MB of memory.
+const MB_PER_VCPU: u64 = 1769;
+const MIB: u64 = 1024 * 1024;
+
+/// All settings, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `IOTA_MAX_OBJECT_BYTES`: decompressed bytes of one object.
+    pub max_object_bytes: u64,
+    /// `IOTA_MAX_RECORD_BYTES`: a longer record is counted as oversize and not judged.
+    pub max_record_bytes: usize,
+    /// `IOTA_MAX_DEPTH`: a record nested deeper is malformed.
+    pub max_depth: u64,
+    /// `IOTA_MAX_ALERT_BYTES`: no printed line is longer.
+    pub max_alert_bytes: usize,
+    /// `IOTA_RULE_TIMEOUT_MS`: one rule on one record, its other functions included.
+    pub rule_timeout: Duration,
+    /// `IOTA_WORKER_MEMORY_MB`: address space of one Python worker.
+    pub worker_memory_bytes: u64,
+    /// `IOTA_WORKERS`: Python workers, and objects handled at the same time.
+    pub workers: usize,
+    /// `IOTA_DEADLINE_MARGIN_MS`: how long before the function's deadline work stops.
+    pub deadline_margin: Duration,
+    /// `IOTA_SIGNALS=log`: print matches that are no alerts.
+    pub log_signals: bool,
+    /// `IOTA_PYTHON`: the interpreter, if it was named.
+    pub python: Option<PathBuf>,
+    /// `IOTA_ENGINE`: the folder that holds the package `iota_engine`.
+    pub engine: Option<PathBuf>,
+    /// `IOTA_RULES`: the folder that relative paths of the pack start from.
+    pub rules: Option<PathBuf>,
+    /// `IOTA_RULEPACK`: the compiled rules.
+    pub rulepack: PathBuf,
+    /// The function's name, where we run as one.
+    pub function_name: Option<String>,
+    /// The function's memory in MB, where we run as one.
+    pub function_memory_mb: Option<u64>,
+    /// Our own log group: its events are refused, or every line would beget another.
+    pub log_group: Option<String>,
+    /// An S3 endpoint of the user's own (`AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`): addressed by path.
+    pub custom_s3_endpoint: bool,
+    /// Variables that begin with `IOTA_` and mean nothing to us: a misspelt setting is worth a line.
+    pub unknown: Vec<String>,
+}
+
+/// Every setting by name: what is not here and begins with `IOTA_` is reported.
+const NAMES: [&str; 13] = [
+    "IOTA_MAX_OBJECT_BYTES",
+    "IOTA_MAX_RECORD_BYTES",
+    "IOTA_MAX_DEPTH",
+    "IOTA_MAX_ALERT_BYTES",
+    "IOTA_RULE_TIMEOUT_MS",
+    "IOTA_WORKER_MEMORY_MB",
+    "IOTA_WORKERS",
+    "IOTA_DEADLINE_MARGIN_MS",
+    "IOTA_SIGNALS",
+    "IOTA_PYTHON",
+    "IOTA_ENGINE",
+    "IOTA_RULES",
+    "IOTA_RULEPACK",
+];
+
+impl Config {
+    /// From the process's environment.
+    pub fn from_env() -> Result<Self, SetupError> {
+        let known = |name: &str| NAMES.contains(&name);
+        let mut config = Self::from_lookup(|name| std::env::var_os(name))?;
+        config.unknown = std::env::vars_os()
+            .filter_map(|(name, _)| name.into_string().ok())
+            .filter(|name| name.starts_with("IOTA_") && !known(name))
+            .collect();
+        config.unknown.sort();
+        Ok(config)
+    }
+
+    fn from_lookup(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, SetupError> {
+        let env = Lookup { lookup: &lookup };
+        let function_memory_mb = env.number("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", None, 1, 1 << 20)?;
+        // A whole core or none in sight: a function of 512 MB has 0.29 of one, and a rule takes that much longer.
+        let memory = function_memory_mb.unwrap_or(MB_PER_VCPU);
+        let slower = (MB_PER_VCPU as f64 / memory as f64).max(1.0);
+        let cores = memory.div_ceil(MB_PER_VCPU).clamp(1, 6);
+        let workers = env.number("IOTA_WORKERS", Some(cores), 1, 64)?.unwrap_or(cores);
+        // What the function has, less what Rust needs; on a laptop as much as any rule's imports may want.
+        let memory_for_worker = function_memory_mb.map_or(1024, |mb| (mb.saturating_sub(96) / workers).max(96));
+        let rule_timeout = env.number("IOTA_RULE_TIMEOUT_MS", Some(2000), 10, 600_000)?.unwrap_or_default();
+        Ok(Self {
+            max_object_bytes: env.bytes("IOTA_MAX_OBJECT_BYTES", 512 * MIB, 1024, 1 << 40)?,
+            max_record_bytes: usize::try_from(env.bytes("IOTA_MAX_RECORD_BYTES", MIB, 1024, 6 * MIB)?)
+                .unwrap_or(usize::MAX),
+            max_depth: env.number("IOTA_MAX_DEPTH", Some(128), json::SHALLOW, 900)?.unwrap_or_default(),
+            max_alert_bytes: usize::try_from(env.bytes("IOTA_MAX_ALERT_BYTES", 64 * 1024, 32 * 1024, MIB)?)
+                .unwrap_or(usize::MAX),
+            rule_timeout: Duration::from_millis(rule_timeout).mul_f64(slower),
+            worker_memory_bytes: MIB
+                * env
+                    .number("IOTA_WORKER_MEMORY_MB", Some(memory_for_worker), 64, 1 << 20)?
+                    .unwrap_or(memory_for_worker),
+            workers: usize::try_from(workers).unwrap_or(1),
+            deadline_margin: Duration::from_millis(
+                env.number("IOTA_DEADLINE_MARGIN_MS", Some(2000), 100, 300_000)?.unwrap_or_default(),
+            ),
+            log_signals: env.word("IOTA_SIGNALS", &["count", "log"])? == "log",
+            python: env.path("IOTA_PYTHON"),
+            engine: env.path("IOTA_ENGINE"),
+            rules: env.path("IOTA_RULES"),
+            rulepack: env.path("IOTA_RULEPACK").unwrap_or_else(|| "/opt/iota/rulepack.json".into()),
+            function_name: env.text("AWS_LAMBDA_FUNCTION_NAME"),
+            function_memory_mb,
+            log_group: env.text("AWS_LAMBDA_LOG_GROUP_NAME"),
+            custom_s3_endpoint: env.text("AWS_ENDPOINT_URL_S3").or(env.text("AWS_ENDPOINT_URL")).is_some(),
+            unknown: Vec::new(),
+        })
+    }
+
+    /// The interpreter: as set, else as the exec wrapper was told (`wrapped`), else the managed runtime's, else
+    /// `python3` on the path.
+    pub fn interpreter(&self, wrapped: Option<PathBuf>) -> PathBuf {
+        let managed = Path::new("/var/lang/bin/python3");
+        self.python
+            .clone()
+            .or(wrapped)
+            .or_else(|| managed.exists().then(|| managed.to_path_buf()))
+            .unwrap_or_else(|| "python3".into())
+    }
+}
+
+/// What a worker's environment is made of: nothing of ours but these, if they are set.
+pub fn worker_environment() -> Vec<(&'static str, OsString)> {
+    ["PATH", "LD_LIBRARY_PATH", "LANG", "TZ"]
+        .into_iter()
+        .filter_map(|name| Some((name, std::env::var_os(name)?)))
+        .collect()
+}
+
+/// Finds a program the way a shell would, and follows links to the file itself.
+pub fn resolve_program(program: &Path) -> Option<PathBuf> {
+    let found = if program.components().count() > 1 {
+        program.to_path_buf()
+    } else {
+        let path = std::env::var_os("PATH")?;
+        std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())?
+    };
+    // A virtual environment's interpreter is a link that must stay one: Python finds its packages beside it.
+    std::path::absolute(found).ok().filter(|file| file.is_file())
+}
+
+struct Lookup<'a> {
+    lookup: &'a dyn Fn(&str) -> Option<OsString>,
+}
+
+impl Lookup<'_> {
+    /// A set variable that is not empty.
+    fn text(&self, name: &str) -> Option<String> {
+        (self.lookup)(name).filter(|value| !value.is_empty()).map(|value| value.to_string_lossy().into_owned())
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        (self.lookup)(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+    }
+
+    fn number(&self, name: &str, default: Option<u64>, min: u64, max: u64) -> Result<Option<u64>, SetupError> {
+        let Some(value) = self.text(name) else { return Ok(default) };
+        let in_range = |n: &u64| (min..=max).contains(n);
+        let bad = || bad(name, &value, format!("expected a whole number from {min} to {max}"));
+        value.trim().parse().ok().filter(in_range).map(Some).ok_or_else(bad)
+    }
+
+    /// A number of bytes, as such or with one of the suffixes KiB, MiB, GiB.
+    fn bytes(&self, name: &str, default: u64, min: u64, max: u64) -> Result<u64, SetupError> {
+        let Some(value) = self.text(name) else { return Ok(default) };
+        let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("", 1)];
+        let parsed = units.iter().find_map(|(suffix, unit)| {
+            value.trim().strip_suffix(suffix)?.trim().parse::<u64>().ok()?.checked_mul(*unit)
+        });
+        let bad = || bad(name, &value, format!("expected bytes (or KiB, MiB, GiB) from {min} to {max}"));
+        parsed.filter(|n| (min..=max).contains(n)).ok_or_else(bad)
+    }
+
+    fn word(&self, name: &str, words: &[&'static str]) -> Result<&'static str, SetupError> {
+        let Some(value) = self.text(name) else { return Ok(words[0]) };
+        let bad = || bad(name, &value, format!("expected one of {}", words.join(", ")));
+        words.iter().find(|word| **word == value).copied().ok_or_else(bad)
+    }
+}
+
+fn bad(name: &str, value: &str, expected: String) -> SetupError {
+    SetupError::Setting { name: name.into(), value: value.into(), expected }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(set: &[(&str, &str)]) -> Result<Config, String> {
+        let lookup = |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, v)| OsString::from(v));
+        Config::from_lookup(lookup).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn defaults() {
+        let got = config(&[]).expect("no setting is required");
+        assert_eq!((got.max_object_bytes, got.max_record_bytes, got.max_alert_bytes), (512 << 20, 1 << 20, 65536));
+        assert_eq!((got.rule_timeout, got.workers), (Duration::from_secs(2), 1));
+    }
+
+    #[test]
+    fn a_small_function_is_given_more_time() {
+        let got = config(&[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")]).expect("valid");
+        assert_eq!((got.rule_timeout.as_millis(), got.workers), (6910, 1));
+        let got = config(&[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "3538")]).expect("valid");
+        assert_eq!((got.rule_timeout.as_millis(), got.workers), (2000, 2));
+    }
+
+    #[test]
+    fn bad_values_are_named() {
+        let check = |name, value, expected: &str| {
+            let got = config(&[(name, value)]).expect_err("must be refused");
+            assert!(got.contains(name) && got.contains(value) && got.contains(expected), "{got}");
+        };
+        check("IOTA_MAX_OBJECT_BYTES", "lots", "KiB");
+        check("IOTA_MAX_RECORD_BYTES", "1 GiB", "from 1024 to 6291456");
+        check("IOTA_WORKERS", "0", "from 1 to 64");
+        check("IOTA_SIGNALS", "yes", "count, log");
+        assert_eq!(config(&[("IOTA_MAX_OBJECT_BYTES", "2 GiB")]).expect("valid").max_object_bytes, 2 << 30);
+    }
+}

@@ -1,0 +1,95 @@
+//! Frames as bytes: a length, a header, a body. It knows nothing of what they say.
+
+/// A reply is never longer.
+pub(super) const MAX_REPLY: usize = 1024 * 1024;
+
+const LENGTHS: usize = 8;
+
+/// One frame to be written: both lengths and the header; the body follows it.
+pub(super) fn head(header: &[u8], body_len: usize) -> Vec<u8> {
+    let length = |len: usize| u32::try_from(len).unwrap_or(u32::MAX).to_be_bytes();
+    [&length(4 + header.len() + body_len)[..], &length(header.len()), header].concat()
+}
+
+/// Takes what was read and gives back whole frames.
+#[derive(Default)]
+pub(super) struct Frames {
+    buf: Vec<u8>,
+    at: usize,
+}
+
+/// Bytes that can't be a frame of ours.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct NotAFrame(pub(super) u32);
+
+impl Frames {
+    /// Adds what was read.
+    pub(super) fn extend(&mut self, bytes: &[u8]) {
+        if self.at == self.buf.len() {
+            self.buf.clear();
+            self.at = 0;
+        } else if self.at > MAX_REPLY {
+            self.buf.drain(..self.at);
+            self.at = 0;
+        }
+        self.buf.extend_from_slice(bytes);
+    }
+
+    /// The header of the next whole frame, `None` until there is one. Replies have no body.
+    pub(super) fn next(&mut self) -> Result<Option<&[u8]>, NotAFrame> {
+        let unread = &self.buf[self.at..];
+        let length = |at: usize| Some(u32::from_be_bytes(unread.get(at..at + 4)?.try_into().ok()?));
+        let Some(total) = length(0) else { return Ok(None) };
+        if total < 4 || total as usize > MAX_REPLY {
+            return Err(NotAFrame(total));
+        }
+        let end = 4 + total as usize;
+        let (Some(header), true) = (length(4), unread.len() >= end) else { return Ok(None) };
+        if header as usize != end - LENGTHS {
+            return Err(NotAFrame(header));
+        }
+        let start = self.at + LENGTHS;
+        self.at += end;
+        Ok(Some(&self.buf[start..self.at]))
+    }
+
+    /// True if nothing is left over.
+    pub(super) fn is_empty(&self) -> bool {
+        self.at == self.buf.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_come_back_whole_however_they_arrive() {
+        let stream = [head(b"{\"a\":1}", 0), head(b"{}", 0)].concat();
+        for step in 1..stream.len() {
+            let mut frames = Frames::default();
+            let mut got = Vec::new();
+            for piece in stream.chunks(step) {
+                frames.extend(piece);
+                while let Some(header) = frames.next().expect("well formed") {
+                    got.push(String::from_utf8_lossy(header).into_owned());
+                }
+            }
+            assert_eq!(got, ["{\"a\":1}", "{}"], "step {step}");
+            assert!(frames.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_is_no_frame_is_refused() {
+        let check = |bytes: &[u8], expected| {
+            let mut frames = Frames::default();
+            frames.extend(bytes);
+            assert_eq!(frames.next().map(|header| header.map(<[u8]>::to_vec)), expected, "{bytes:?}");
+        };
+        check(b"Traceback (most recent", Err(NotAFrame(u32::from_be_bytes(*b"Trac"))));
+        check(&[0, 0, 0, 3, 0, 0, 0, 0], Err(NotAFrame(3)));
+        check(&[0, 0, 0, 6, 0, 0, 0, 9, 1, 2], Err(NotAFrame(9)));
+        check(&[0, 0, 0, 6, 0, 0, 0, 2, 1], Ok(None));
+    }
+}

@@ -1,0 +1,486 @@
+//! Hands batches to workers and sees every pair answered, whatever dies on the way.
+//!
+//! Invariant: for each item of a batch exactly one [`Answer`] is delivered, in order, or the batch as a whole is an
+//! [`EngineError`]. When a worker dies, the pair in its cell is run again alone in a fresh one; if that dies too, the
+//! pair is the failure and every other pair is still answered. Items that were answered are never run again.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::value::RawValue;
+
+use super::fence::Fences;
+use super::message::{
+    BatchHeader, Failure, FailureKind, Limits, Reply, Request, TestHeader, Tested, Verdict, check_verdicts,
+};
+use super::spawn::{Recipe, Spawner};
+use super::worker::{Death, Flow, Welcome, Worker};
+use super::{EngineError, Until};
+use crate::rulepack::Rulepack;
+
+/// The engine's own work on one request: parsing 1 MiB, nothing that takes seconds.
+const STALL: Duration = Duration::from_secs(20);
+const IMPORT: Duration = Duration::from_secs(10);
+
+/// What a pool is made of.
+pub(crate) struct PoolSettings {
+    pub(crate) recipe: Recipe,
+    /// At most so many workers at a time.
+    pub(crate) workers: usize,
+    pub(crate) rule_timeout: Duration,
+    pub(crate) memory_bytes: u64,
+    /// Folders of third-party packages, for the end of a worker's `sys.path`.
+    pub(crate) site: Vec<String>,
+    /// Told what people should know.
+    pub(crate) notice: Box<dyn Fn(Notice<'_>) + Send + Sync>,
+}
+
+/// What happened inside the engine that is no answer.
+pub(crate) enum Notice<'a> {
+    /// Rule code printed something.
+    Printed { lines: &'a [String], dropped: u64 },
+    /// A worker was lost; its work went on elsewhere.
+    WorkerLost { cause: &'a str },
+    /// A rule keeps failing and is not run for a while.
+    Fenced { rule: u32, seconds: u64 },
+}
+
+/// Records to be judged together.
+#[derive(Default)]
+pub(crate) struct Batch {
+    pub(crate) body: Vec<u8>,
+    /// Offset and length of each record in the body.
+    pub(crate) items: Vec<(usize, usize)>,
+}
+
+/// What became of one record.
+pub(crate) enum Answer {
+    /// Every rule has answered, but for those behind a fence.
+    Judged { verdicts: Vec<Verdict>, calls: usize, fenced: Vec<u32> },
+    /// Python's parser refuses it.
+    Unparsable(String),
+}
+
+/// The workers of one run or one execution environment.
+pub(crate) struct Pool {
+    settings: PoolSettings,
+    welcome: Welcome,
+    rules: usize,
+    spawner: Spawner,
+    idle: Mutex<Idle>,
+    freed: Condvar,
+    fences: Mutex<Fences>,
+}
+
+#[derive(Default)]
+struct Idle {
+    workers: Vec<Worker>,
+    running: usize,
+    usage: Usage,
+}
+
+/// Resources that workers have used.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Usage {
+    /// Seconds of CPU of all workers so far.
+    pub(crate) cpu_s: f64,
+    /// Largest sum of peak memory over the workers alive at one time.
+    pub(crate) peak_bytes: u64,
+}
+
+/// A record that still wants an answer, from these rules (`None`: all that are not fenced).
+struct Pending {
+    item: usize,
+    only: Option<Vec<u32>>,
+}
+
+impl Pool {
+    pub(crate) fn new(settings: PoolSettings, pack: &Rulepack) -> Result<Self, EngineError> {
+        let program = settings.recipe.python.display().to_string();
+        let spawner = Spawner::start(settings.recipe.clone())
+            .map_err(|e| EngineError::Spawn { program, cause: e.to_string() })?;
+        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let limits = Limits {
+            rule_ms: millis(settings.rule_timeout),
+            // A slow function is slow at importing too; the rule's limit carries its share of a core.
+            import_ms: millis(IMPORT.max(5 * settings.rule_timeout)),
+            memory_bytes: settings.memory_bytes,
+            reply_bytes: super::frame::MAX_REPLY,
+        };
+        let welcome = Welcome {
+            pack: absolute(&pack.path),
+            rules: absolute(&pack.rules_dir),
+            digest: pack.digest.clone(),
+            limits,
+            site: settings.site.clone(),
+        };
+        Ok(Self {
+            settings,
+            welcome,
+            rules: pack.rules.len(),
+            spawner,
+            idle: Mutex::default(),
+            freed: Condvar::new(),
+            fences: Mutex::default(),
+        })
+    }
+
+    /// Judges a batch, delivering the answer of each record in order.
+    pub(crate) fn judge(
+        &self,
+        batch: &Batch,
+        until: &Until,
+        mut deliver: impl FnMut(usize, Answer),
+    ) -> Result<(), EngineError> {
+        let fenced = lock(&self.fences).fenced(Instant::now());
+        let allowed = self.allowed(&fenced);
+        let mut job = Job {
+            pool: self,
+            batch,
+            until,
+            fenced,
+            allowed,
+            pending: (0..batch.items.len()).map(|item| Pending { item, only: None }).collect(),
+            parts: Vec::new(),
+            struck: Vec::new(),
+            answered: 0,
+        };
+        let mut unexplained = 0;
+        while !job.pending.is_empty() {
+            let Err(death) = job.run(&mut deliver)? else { break };
+            if job.blame(&death, &mut deliver)? {
+                continue;
+            }
+            unexplained += 1;
+            if unexplained == 2 {
+                return Err(EngineError::Broken(cause(&death)));
+            }
+        }
+        lock(&self.fences).forgive_except(&job.struck, Instant::now());
+        Ok(())
+    }
+
+    /// Runs one test of one rule.
+    pub(crate) fn test(&self, rule: u32, mocks: &RawValue, log: &[u8], until: &Until) -> Result<Tested, EngineError> {
+        let mut worker = self.check_out(until)?;
+        let seq = worker.next_seq();
+        let request = Request::Test(TestHeader { seq, rule, mocks, length: log.len() });
+        let mut answer = None;
+        let outcome = worker.exchange(&request, log, until, STALL, |reply| match reply {
+            Reply::Tested(tested) if tested.seq == seq => {
+                answer = Some(tested);
+                Ok(Flow::Done)
+            }
+            _ => Err("an answer to something else".into()),
+        });
+        self.check_in(worker, outcome.is_ok());
+        match (outcome, answer) {
+            (Ok(()), Some(tested)) => Ok(tested),
+            (Err(Death::Over), _) => Err(EngineError::Over),
+            (Err(death), _) => {
+                let errors = vec![failure_of(&death)];
+                Ok(Tested { seq, outcome: None, functions: serde_json::Map::new(), errors })
+            }
+            (Ok(()), None) => Err(EngineError::Broken("a test without an answer".into())),
+        }
+    }
+
+    /// What workers have used so far, those that are idle now included.
+    pub(crate) fn usage(&self) -> Usage {
+        let idle = lock(&self.idle);
+        let mut usage = idle.usage;
+        let mut alive = 0;
+        for worker in &idle.workers {
+            let (cpu_s, peak) = process_usage(&worker.pid().to_string());
+            usage.cpu_s += cpu_s;
+            alive += peak;
+        }
+        usage.peak_bytes = usage.peak_bytes.max(alive);
+        usage
+    }
+
+    fn allowed(&self, fenced: &[u32]) -> Option<Vec<u32>> {
+        if fenced.is_empty() {
+            return None;
+        }
+        let all = 0..u32::try_from(self.rules).unwrap_or(u32::MAX);
+        Some(all.filter(|rule| fenced.binary_search(rule).is_err()).collect())
+    }
+
+    /// An idle worker, or a new one if there may be one more; else waits.
+    fn check_out(&self, until: &Until) -> Result<Worker, EngineError> {
+        let mut idle = lock(&self.idle);
+        loop {
+            if until.over() {
+                return Err(EngineError::Over);
+            }
+            if let Some(worker) = idle.workers.pop() {
+                idle.running += 1;
+                return Ok(worker);
+            }
+            if idle.running < self.settings.workers {
+                idle.running += 1;
+                break;
+            }
+            let waited = self.freed.wait_timeout(idle, Duration::from_millis(50));
+            idle = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        drop(idle);
+        let program = self.settings.recipe.python.display().to_string();
+        Worker::start(&self.spawner, &self.welcome, &program, until).inspect_err(|_| {
+            lock(&self.idle).running -= 1;
+            self.freed.notify_one();
+        })
+    }
+
+    fn check_in(&self, mut worker: Worker, usable: bool) {
+        let (lines, dropped) = worker.take_noise();
+        if !lines.is_empty() {
+            (self.settings.notice)(Notice::Printed { lines: &lines, dropped });
+        }
+        let mut idle = lock(&self.idle);
+        idle.running -= 1;
+        if usable {
+            idle.workers.push(worker);
+        } else {
+            let (cpu_s, peak) = process_usage(&worker.pid().to_string());
+            idle.usage.cpu_s += cpu_s;
+            idle.usage.peak_bytes = idle.usage.peak_bytes.max(peak);
+        }
+        self.freed.notify_one();
+    }
+
+    fn strike(&self, rule: u32) {
+        if let Some(cool_down) = lock(&self.fences).strike(rule, Instant::now()) {
+            (self.settings.notice)(Notice::Fenced { rule, seconds: cool_down.as_secs() });
+        }
+    }
+}
+
+/// One batch on its way through however many workers it takes.
+struct Job<'a> {
+    pool: &'a Pool,
+    batch: &'a Batch,
+    until: &'a Until,
+    fenced: Vec<u32>,
+    /// The rules that are not fenced; `None` for all.
+    allowed: Option<Vec<u32>>,
+    pending: VecDeque<Pending>,
+    /// Verdicts on the first pending item that came from runs of single pairs.
+    parts: Vec<Verdict>,
+    /// Rules that timed out or crashed in this batch.
+    struck: Vec<u32>,
+    /// Items that the last worker answered.
+    answered: u32,
+}
+
+impl Job<'_> {
+    /// Sends what is pending to one worker. The inner result says whether the worker lived.
+    fn run(&mut self, deliver: &mut impl FnMut(usize, Answer)) -> Result<Result<(), Death>, EngineError> {
+        self.answered = 0;
+        let mut sets = vec![self.allowed.clone()];
+        let mut items = Vec::with_capacity(self.pending.len());
+        // After a death the first items may already be answered; their bytes are not sent again.
+        let from = self.pending.front().map_or(0, |first| self.batch.items[first.item].0);
+        for pending in &self.pending {
+            let set = match &pending.only {
+                None => 0,
+                Some(only) => {
+                    sets.push(Some(only.clone()));
+                    sets.len() - 1
+                }
+            };
+            let (offset, length) = self.batch.items[pending.item];
+            items.push((offset - from, length, set));
+        }
+        let mut worker = self.pool.check_out(self.until)?;
+        let seq = worker.next_seq();
+        let request = Request::Batch(BatchHeader { seq, sets: &sets, items: &items });
+        let mut replies = Replies { seq, sets: &sets, items: &items, at: 0, last: None, verdicts: Vec::new() };
+        let outcome = worker.exchange(&request, &self.batch.body[from..], self.until, STALL, |reply| {
+            let rules = self.pool.rules;
+            match replies.take(reply, rules)? {
+                Taken::Part => Ok(Flow::More),
+                Taken::End => Ok(Flow::Done),
+                Taken::Item { asked, answer } => {
+                    let Some(pending) = self.pending.pop_front() else { return Err("one answer too many".into()) };
+                    let answer = match answer {
+                        Err(why) => Answer::Unparsable(why),
+                        Ok(mut verdicts) => {
+                            let calls = asked + self.parts.len();
+                            verdicts.append(&mut self.parts);
+                            verdicts.sort_by_key(|verdict| verdict.rule);
+                            Answer::Judged { verdicts, calls, fenced: self.fenced.clone() }
+                        }
+                    };
+                    self.parts.clear();
+                    self.answered += 1;
+                    note_timeouts(self.pool, &answer, &mut self.struck);
+                    deliver(pending.item, answer);
+                    Ok(Flow::More)
+                }
+            }
+        });
+        self.pool.check_in(worker, outcome.is_ok());
+        match outcome {
+            Err(Death::Over) => Err(EngineError::Over),
+            other => Ok(other),
+        }
+    }
+
+    /// Finds the pair that is to blame for a death and settles it. False if no rule was running.
+    fn blame(&mut self, death: &Death, deliver: &mut impl FnMut(usize, Answer)) -> Result<bool, EngineError> {
+        let (cell, hung) = match death {
+            Death::Died { cell, .. } => (*cell, false),
+            Death::Hung { cell } => (*cell, true),
+            Death::Over => return Err(EngineError::Over),
+        };
+        (self.pool.settings.notice)(Notice::WorkerLost { cause: &cause(death) });
+        let rules = self.rules_of_first();
+        if !cell.in_rule() || cell.item != self.answered || !rules.contains(&cell.rule) {
+            return Ok(false);
+        }
+        let verdict = if hung { Err(failure_of(death)) } else { self.run_alone(cell.rule)? };
+        let verdicts = verdict.unwrap_or_else(|failure| {
+            self.struck.push(cell.rule);
+            self.pool.strike(cell.rule);
+            vec![Verdict::failed(cell.rule, failure)]
+        });
+        // A pair that answered "no" alone leaves no verdict, and is still answered.
+        self.parts.extend(verdicts);
+        let rest: Vec<u32> = rules.into_iter().filter(|&rule| rule != cell.rule).collect();
+        let Some(first) = self.pending.front_mut() else { return Ok(true) };
+        if rest.is_empty() {
+            let mut verdicts = std::mem::take(&mut self.parts);
+            verdicts.sort_by_key(|verdict| verdict.rule);
+            let item = first.item;
+            self.pending.pop_front();
+            deliver(item, Answer::Judged { calls: 1, verdicts, fenced: self.fenced.clone() });
+        } else {
+            first.only = Some(rest);
+        }
+        Ok(true)
+    }
+
+    /// The rules that the first pending item still waits for.
+    fn rules_of_first(&self) -> Vec<u32> {
+        let Some(first) = self.pending.front() else { return Vec::new() };
+        let all = || (0..u32::try_from(self.pool.rules).unwrap_or(u32::MAX)).collect();
+        first.only.clone().or_else(|| self.allowed.clone()).unwrap_or_else(all)
+    }
+
+    /// Runs the first pending item against one rule in a fresh worker.
+    fn run_alone(&mut self, rule: u32) -> Result<Result<Vec<Verdict>, Failure>, EngineError> {
+        let Some(first) = self.pending.front() else { return Ok(Ok(Vec::new())) };
+        let (offset, length) = self.batch.items[first.item];
+        let single = Batch { body: self.batch.body[offset..offset + length].to_vec(), items: vec![(0, length)] };
+        let mut job = Job {
+            pool: self.pool,
+            batch: &single,
+            until: self.until,
+            fenced: Vec::new(),
+            allowed: None,
+            pending: VecDeque::from([Pending { item: 0, only: Some(vec![rule]) }]),
+            parts: Vec::new(),
+            struck: Vec::new(),
+            answered: 0,
+        };
+        let mut verdicts = Vec::new();
+        let outcome = job.run(&mut |_, answer| {
+            if let Answer::Judged { verdicts: judged, .. } = answer {
+                verdicts = judged;
+            }
+        })?;
+        Ok(outcome.map(|()| verdicts).map_err(|death| failure_of(&death)))
+    }
+}
+
+/// Checks the replies to one batch against what was asked.
+struct Replies<'a> {
+    seq: u64,
+    sets: &'a [Option<Vec<u32>>],
+    items: &'a [(usize, usize, usize)],
+    at: usize,
+    last: Option<u32>,
+    verdicts: Vec<Verdict>,
+}
+
+enum Taken {
+    Part,
+    Item { asked: usize, answer: Result<Vec<Verdict>, String> },
+    End,
+}
+
+impl Replies<'_> {
+    fn take(&mut self, reply: Reply, rules: usize) -> Result<Taken, String> {
+        match reply {
+            Reply::Item(item) if item.seq == self.seq && item.i == self.at && self.at < self.items.len() => {
+                let asked = self.sets[self.items[self.at].2].as_deref();
+                check_verdicts(&item.verdicts, asked, rules, &mut self.last)?;
+                self.verdicts.extend(item.verdicts);
+                if item.more {
+                    return Ok(Taken::Part);
+                }
+                self.at += 1;
+                self.last = None;
+                let verdicts = std::mem::take(&mut self.verdicts);
+                let answer = item.unparsable.map_or(Ok(verdicts), Err);
+                Ok(Taken::Item { asked: asked.map_or(rules, <[u32]>::len), answer })
+            }
+            Reply::End(end) if end.seq == self.seq && self.at == self.items.len() => Ok(Taken::End),
+            Reply::Fatal(fatal) => Err(format!("{} ({})", fatal.message, fatal.reason)),
+            _ => Err("an answer that was not asked for".into()),
+        }
+    }
+}
+
+fn note_timeouts(pool: &Pool, answer: &Answer, struck: &mut Vec<u32>) {
+    let Answer::Judged { verdicts, .. } = answer else { return };
+    for verdict in verdicts {
+        let timed_out = verdict.errors.iter().any(|failure| failure.failure == FailureKind::Timeout);
+        if timed_out && !struck.contains(&verdict.rule) {
+            struck.push(verdict.rule);
+            pool.strike(verdict.rule);
+        }
+    }
+}
+
+fn cause(death: &Death) -> String {
+    match death {
+        Death::Died { cause, .. } => cause.clone(),
+        Death::Hung { cell } if cell.in_rule() => "a rule did not stop at its time limit".into(),
+        Death::Hung { .. } => "the worker does not answer".into(),
+        Death::Over => "time is up".into(),
+    }
+}
+
+fn failure_of(death: &Death) -> Failure {
+    let failure = if matches!(death, Death::Hung { .. }) { FailureKind::Timeout } else { FailureKind::Crash };
+    Failure { phase: "rule".into(), failure, exception: cause(death), file: None, line: None }
+}
+
+/// CPU seconds and peak memory of a process, as far as `/proc` tells.
+pub(crate) fn process_usage(pid: &str) -> (f64, u64) {
+    let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let stat = read("stat");
+    // The name, in parentheses, may hold anything; the fields we want are the 12th and 13th behind it.
+    let behind_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks: u64 =
+        behind_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    let status = read("status");
+    let peak_kib = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+    // Linux has reported these in hundredths of a second since forever.
+    (ticks as f64 / 100.0, peak_kib.unwrap_or(0) * 1024)
+}
+
+fn absolute(path: &std::path::Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,193 @@
+//! The Lambda door: payloads come from the Runtime API, objects from S3, answers go back by the shape of the envelope.
+//!
+//! Async code ends here: each object's body streams into a blocking thread, where the pipeline is plain Rust. The
+//! answer is sent only when every line is out.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use aws_sdk_s3::Client;
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::config::{Config, resolve_program, worker_environment};
+use crate::engine::{Recipe, Until};
+use crate::error::{ObjectFault, SetupError};
+use crate::invoke::{self, Failed, Invocation, Outcome};
+use crate::model::ObjectRef;
+use crate::observe;
+use crate::pipeline::{Pipeline, Run};
+use crate::report::Status;
+use crate::rulepack::Rulepack;
+use crate::sink::{Kind, Level, Sink};
+use crate::source::s3;
+
+/// Serves invocations until the environment ends. `wrapped` is the interpreter that the managed runtime names when we
+/// are its exec wrapper.
+pub fn run(wrapped: Option<PathBuf>) -> Result<(), lambda_runtime::Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let function = match setup(wrapped) {
+            Ok(pipeline) => {
+                let client = s3::client(pipeline.config().custom_s3_endpoint).await;
+                Arc::new(Function { pipeline, client })
+            }
+            Err(error) => {
+                // The log is where people look; a health line reaches the SIEM too.
+                let sink = Sink::new(Box::new(std::io::stdout()), &[Kind::Health], "");
+                let _ = sink.line(Kind::Health, Level::Warn, &json!({"event": "setup", "message": error.to_string()}));
+                return Err(error.into());
+            }
+        };
+        lambda_runtime::run(service_fn(|event| Arc::clone(&function).handle(event))).await
+    })
+}
+
+fn setup(wrapped: Option<PathBuf>) -> Result<Pipeline, SetupError> {
+    let config = Config::from_env()?;
+    let pack = Rulepack::load(&config.rulepack, config.rules.as_deref())?;
+    if pack.rules.is_empty() {
+        let reason = "it holds no rule; deploy at least one".to_owned();
+        return Err(SetupError::Pack { path: config.rulepack.display().to_string(), reason });
+    }
+    let mut kinds =
+        vec![Kind::Alert, Kind::RuleError, Kind::Health, Kind::Object, Kind::Digest, Kind::Log, Kind::Metrics];
+    if config.log_signals {
+        kinds.push(Kind::Signal);
+    }
+    let sink = Sink::new(Box::new(std::io::stdout()), &kinds, &pack.digest);
+    let python = config.interpreter(wrapped);
+    let recipe = Recipe {
+        // A program that is not found is an error of the first batch that needs it: most invocations do not.
+        python: resolve_program(&python).unwrap_or(python),
+        engine: config.engine.clone().unwrap_or_else(|| "/opt/python".into()),
+        environment: worker_environment(),
+    };
+    // In the function, third-party packages lie beside the engine; there is no site folder.
+    Pipeline::new(config, pack, sink, recipe, Vec::new())
+}
+
+struct Function {
+    pipeline: Pipeline,
+    client: Client,
+}
+
+impl Function {
+    async fn handle(self: Arc<Self>, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
+        let started = Instant::now();
+        let until = Until { deadline: self.deadline(event.context.deadline()), ..Until::default() };
+        let invocation = invoke::parse(&event.payload).map_err(|failed| self.refuse(failed))?;
+        let run = Arc::new(Run::new(true, until));
+        let failures = Arc::clone(&self).objects(&run, &invocation).await;
+        let written = self.pipeline.finish(&run).and_then(|()| self.metrics(&run, started));
+        let outcomes: Vec<Outcome<'_>> =
+            invocation.units.iter().zip(failures).map(|(unit, failures)| Outcome { id: &unit.id, failures }).collect();
+        let answer = invocation.answer.answer(&outcomes);
+        // Lines that are not out have told nobody: then no unit is done, whatever else was well.
+        written.map_err(|fault| diagnostic(Failed { word: "OutputFailed", message: fault.to_string() }))?;
+        answer.map_err(diagnostic)
+    }
+
+    /// Handles all objects, so many at a time; gives back what failed, unit by unit.
+    async fn objects(self: Arc<Self>, run: &Arc<Run>, invocation: &Invocation) -> Vec<Vec<String>> {
+        let mut failures: Vec<Vec<String>> = Vec::with_capacity(invocation.units.len());
+        let slots = Arc::new(Semaphore::new(self.pipeline.config().workers.max(2)));
+        let mut tasks = JoinSet::new();
+        for (unit, invoked) in invocation.units.iter().enumerate() {
+            failures.push(Vec::new());
+            match &invoked.work {
+                Err(why) => {
+                    observe::log(self.pipeline.sink(), Level::Warn, "unknown_payload", why);
+                    failures[unit].push(why.clone());
+                }
+                Ok(objects) => {
+                    for object in objects.iter().cloned() {
+                        let (function, run, slots) = (Arc::clone(&self), Arc::clone(run), Arc::clone(&slots));
+                        tasks.spawn(async move {
+                            let _slot = slots.acquire_owned().await;
+                            (unit, function.object(run, object).await)
+                        });
+                    }
+                }
+            }
+        }
+        while let Some(joined) = tasks.join_next().await {
+            match joined {
+                Ok((_, Ok(()))) => {}
+                Ok((unit, Err(why))) => failures[unit].push(why),
+                // Whose it was is lost with the panic, so nobody's success can be vouched for.
+                Err(panic) => failures.iter_mut().for_each(|unit| unit.push(format!("internal error: {panic}"))),
+            }
+        }
+        failures
+    }
+
+    async fn object(self: Arc<Self>, run: Arc<Run>, object: ObjectRef) -> Result<(), String> {
+        let opened = s3::open(&self.client, &object, run.until.deadline).await;
+        let handled = tokio::task::spawn_blocking(move || self.pipeline.object(&run, &object, || opened)).await;
+        match handled {
+            Ok(report) => match report.status {
+                Status::Failed(fault) => Err(format!("{}: {}: {fault}", report.object, fault.word())),
+                Status::Done | Status::Skipped(_) => Ok(()),
+            },
+            Err(panic) => Err(format!("internal error: {panic}")),
+        }
+    }
+
+    /// When work must stop. A deadline that is past already comes from an emulator, and is ignored.
+    fn deadline(&self, deadline: SystemTime) -> Option<Instant> {
+        match deadline.duration_since(SystemTime::now()) {
+            Ok(left) => Some(Instant::now() + left.saturating_sub(self.pipeline.config().deadline_margin)),
+            Err(_) => {
+                let message = "the invocation's deadline is in the past; it is ignored";
+                observe::log(self.pipeline.sink(), Level::Warn, "deadline_ignored", message);
+                None
+            }
+        }
+    }
+
+    fn refuse(&self, failed: Failed) -> Diagnostic {
+        observe::log(self.pipeline.sink(), Level::Warn, "unknown_payload", &failed.message);
+        diagnostic(failed)
+    }
+
+    /// One line in embedded metric format; CloudWatch makes metrics of it.
+    fn metrics(&self, run: &Run, started: Instant) -> Result<(), ObjectFault> {
+        let totals = run.totals();
+        let (objects, counts) = (&totals.objects, &totals.counts);
+        let values = [
+            ("ObjectsDone", "Count", objects.done),
+            ("ObjectsSkipped", "Count", objects.skipped),
+            ("ObjectsFailed", "Count", objects.failed),
+            ("Records", "Count", counts.records),
+            ("RecordsNotEvaluated", "Count", counts.malformed + counts.oversize),
+            ("Candidates", "Count", counts.candidates),
+            ("RuleErrors", "Count", counts.rule_errors),
+            ("Matches", "Count", counts.matches),
+            ("Alerts", "Count", counts.alerts),
+            ("BlindPairs", "Count", counts.blind),
+            ("Milliseconds", "Milliseconds", u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)),
+        ];
+        let metrics: Vec<Value> = values.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": unit})).collect();
+        let epoch_ms = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis());
+        let mut line = json!({
+            "_aws": {
+                "Timestamp": u64::try_from(epoch_ms).unwrap_or_default(),
+                "CloudWatchMetrics": [{"Namespace": "iota", "Dimensions": [["FunctionName"]], "Metrics": metrics}],
+            },
+            "FunctionName": self.pipeline.config().function_name,
+        });
+        for (name, _, value) in values {
+            line[name] = value.into();
+        }
+        self.pipeline.sink().line(Kind::Metrics, Level::Warn, &line)?;
+        self.pipeline.sink().flush()
+    }
+}
+
+fn diagnostic(failed: Failed) -> Diagnostic {
+    Diagnostic { error_type: failed.word.to_owned(), error_message: failed.message }
+}

@@ -1,0 +1,61 @@
+//! The nouns that every stage shares: where an object lies, how severe an alert is.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Where an S3 log file lies. For a local file `bucket` is empty and `key` is the path as it was given.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct ObjectRef {
+    /// Bucket name.
+    pub bucket: String,
+    /// Object key, decoded.
+    pub key: String,
+    /// Object version, where the bucket keeps versions.
+    pub version_id: Option<String>,
+}
+
+impl ObjectRef {
+    /// An object without a version.
+    pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Self {
+        Self { bucket: bucket.into(), key: key.into(), version_id: None }
+    }
+}
+
+impl fmt::Display for ObjectRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.bucket.is_empty() { f.write_str(&self.key) } else { write!(f, "s3://{}/{}", self.bucket, self.key) }
+    }
+}
+
+/// How urgent an alert is, from a note to a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Severity {
+    /// Worth keeping, not worth a look of its own.
+    Info,
+    /// Look when there is time.
+    Low,
+    /// Look today.
+    Medium,
+    /// Look now.
+    High,
+    /// Wake somebody.
+    Critical,
+}
+
+impl Severity {
+    /// All of them, mildest first.
+    pub const ALL: [Self; 5] = [Self::Info, Self::Low, Self::Medium, Self::High, Self::Critical];
+
+    /// The word that alerts carry.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Info => "INFO",
+            Self::Low => "LOW",
+            Self::Medium => "MEDIUM",
+            Self::High => "HIGH",
+            Self::Critical => "CRITICAL",
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Things that happen and are no answer to anybody, each with its name and fixed fields, and the line it becomes.
+
+use serde_json::json;
+
+use crate::config::Config;
+use crate::engine::Notice;
+use crate::rulepack::Rulepack;
+use crate::sink::{Kind, Level, Sink};
+
+/// Told to people through the sink. A line that can't be written here is let go: the object line that follows will
+/// meet the same closed output and fail its object.
+pub(crate) fn notice(sink: &Sink, pack: &Rulepack, notice: &Notice<'_>) {
+    let _ = match notice {
+        Notice::Printed { lines, dropped } => sink.line(
+            Kind::Log,
+            Level::Info,
+            &json!({"event": "rule_output", "message": lines.join("\n"), "dropped_lines": dropped}),
+        ),
+        Notice::WorkerLost { cause } => {
+            sink.line(Kind::Log, Level::Warn, &json!({"event": "worker_lost", "message": cause}))
+        }
+        Notice::Fenced { rule, seconds } => {
+            let id = pack.rules.get(*rule as usize).map(|rule| rule.id.as_str());
+            let message = format!("rule keeps timing out or crashing; it is not run for {seconds} s");
+            sink.line(
+                Kind::Health,
+                Level::Warn,
+                &json!({"event": "rule_fenced", "rule_id": id, "seconds": seconds, "message": message}),
+            )
+        }
+    };
+}
+
+/// What is worth knowing at the start: misspelt settings, rules that could not load.
+pub(crate) fn start(sink: &Sink, config: &Config, pack: &Rulepack) {
+    for name in &config.unknown {
+        let message = format!("`{name}` is no setting of iota; see the settings table");
+        let _ = sink.line(Kind::Log, Level::Warn, &json!({"event": "unknown_setting", "message": message}));
+    }
+    for failed in &pack.failed {
+        let _ = sink.line(
+            Kind::Health,
+            Level::Warn,
+            &json!({"event": "rule_not_loaded", "rule_id": failed.id, "path": failed.path, "line": failed.line,
+                    "message": failed.reason}),
+        );
+    }
+}
+
+/// One line of free text.
+pub(crate) fn log(sink: &Sink, level: Level, event: &str, message: &str) {
+    let _ = sink.line(Kind::Log, level, &json!({"event": event, "message": message}));
+}

@@ -1,0 +1,299 @@
+//! Counters that add up: of one object, of a run, and what scripts read of them.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::engine::{Failure, FailureKind};
+use crate::error::ObjectFault;
+use crate::model::{ObjectRef, Severity};
+
+/// What happened to the records of one object, or of all objects of a run.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Elements found by the splitter.
+    pub records: u64,
+    /// Records on which every rule that is not fenced has decided.
+    pub evaluated: u64,
+    /// Records that a done object of this run carried already.
+    pub repeat: u64,
+    /// Elements that are no JSON object, or nested too deep.
+    pub malformed: u64,
+    /// Records longer than the limit.
+    pub oversize: u64,
+    /// Records whose invalid UTF-8 was replaced; they are evaluated.
+    pub repaired: u64,
+    /// Records that were handed to Python.
+    pub candidates: u64,
+    /// Calls of `rule()`.
+    pub rule_calls: u64,
+    /// Calls that failed, and other functions of matching rules that did.
+    pub rule_errors: u64,
+    /// True answers.
+    pub matches: u64,
+    /// Matches that are no alerts.
+    pub signals: u64,
+    /// Matches hidden by an exception.
+    pub suppressed: u64,
+    /// Alert lines printed.
+    pub alerts: u64,
+    /// Pairs of record and rule that a fence kept from being judged.
+    pub blind: u64,
+}
+
+impl Counts {
+    /// Every record is accounted for.
+    pub fn balanced(&self) -> bool {
+        self.records == self.evaluated + self.repeat + self.malformed + self.oversize
+    }
+
+    /// Adds another object's counts.
+    pub fn add(&mut self, other: &Self) {
+        let Self {
+            records,
+            evaluated,
+            repeat,
+            malformed,
+            oversize,
+            repaired,
+            candidates,
+            rule_calls,
+            rule_errors,
+            matches,
+            signals,
+            suppressed,
+            alerts,
+            blind,
+        } = other;
+        self.records += records;
+        self.evaluated += evaluated;
+        self.repeat += repeat;
+        self.malformed += malformed;
+        self.oversize += oversize;
+        self.repaired += repaired;
+        self.candidates += candidates;
+        self.rule_calls += rule_calls;
+        self.rule_errors += rule_errors;
+        self.matches += matches;
+        self.signals += signals;
+        self.suppressed += suppressed;
+        self.alerts += alerts;
+        self.blind += blind;
+    }
+}
+
+/// How the handling of one object ended.
+#[derive(Debug)]
+pub enum Status {
+    /// All of it is accounted for, and all its lines are out.
+    Done,
+    /// Not a file of records; why.
+    Skipped(&'static str),
+    /// To be tried again.
+    Failed(ObjectFault),
+}
+
+/// One object's account.
+#[derive(Debug)]
+pub struct ObjectReport {
+    /// Which object.
+    pub object: ObjectRef,
+    /// How it ended.
+    pub status: Status,
+    /// Bytes read.
+    pub bytes: u64,
+    /// Bytes after decompression.
+    pub bytes_json: u64,
+    /// What happened to its records.
+    pub counts: Counts,
+    /// Wall time in milliseconds.
+    pub ms: u64,
+}
+
+/// The `object` line.
+#[derive(Serialize)]
+pub(crate) struct ObjectLine<'a> {
+    bucket: Option<&'a str>,
+    key: &'a str,
+    version_id: Option<&'a str>,
+    status: &'static str,
+    reason: Option<&'static str>,
+    error: Option<&'static str>,
+    message: Option<String>,
+    bytes: u64,
+    bytes_json: u64,
+    #[serde(flatten)]
+    counts: &'a Counts,
+    ms: u64,
+}
+
+impl ObjectReport {
+    pub(crate) fn line(&self) -> ObjectLine<'_> {
+        let (status, reason, fault) = match &self.status {
+            Status::Done => ("done", None, None),
+            Status::Skipped(reason) => ("skipped", Some(*reason), None),
+            Status::Failed(fault) => ("failed", None, Some(fault)),
+        };
+        ObjectLine {
+            bucket: Some(self.object.bucket.as_str()).filter(|bucket| !bucket.is_empty()),
+            key: &self.object.key,
+            version_id: self.object.version_id.as_deref(),
+            status,
+            reason,
+            error: fault.map(ObjectFault::word),
+            message: fault.map(ToString::to_string),
+            bytes: self.bytes,
+            bytes_json: self.bytes_json,
+            counts: &self.counts,
+            ms: self.ms,
+        }
+    }
+}
+
+/// Objects of a run by how they ended.
+#[derive(Debug, Default, Clone, Copy, Serialize)]
+pub struct Objects {
+    /// Accounted for to the last record.
+    pub done: u64,
+    /// No files of records.
+    pub skipped: u64,
+    /// To be tried again.
+    pub failed: u64,
+}
+
+/// A run so far.
+#[derive(Debug, Default)]
+pub struct Totals {
+    /// Objects by outcome.
+    pub objects: Objects,
+    /// Sums over all objects.
+    pub counts: Counts,
+    /// Bytes read.
+    pub bytes: u64,
+    /// Bytes after decompression.
+    pub bytes_json: u64,
+    /// Alerts by severity, mildest first.
+    pub severities: [u64; 5],
+    /// Failures by rule and kind.
+    pub errors: BTreeMap<(u32, FailureKind), ErrorTally>,
+}
+
+/// All failures of one kind of one rule in one run.
+#[derive(Debug)]
+pub struct ErrorTally {
+    /// The first of them.
+    pub(crate) first: Failure,
+    /// How many.
+    pub(crate) count: u64,
+    /// The record of the first.
+    pub(crate) first_event_id: Option<String>,
+    /// The object of the first.
+    pub(crate) object: ObjectRef,
+}
+
+/// The `rule_error` line.
+#[derive(Serialize)]
+pub(crate) struct RuleErrorLine<'a> {
+    rule_id: &'a str,
+    failure: FailureKind,
+    exception: &'a str,
+    phase: &'a str,
+    file: Option<&'a str>,
+    line: Option<u64>,
+    count: u64,
+    first_event_id: Option<&'a str>,
+    bucket: Option<&'a str>,
+    key: &'a str,
+}
+
+impl ErrorTally {
+    pub(crate) fn line<'a>(&'a self, rule_id: &'a str) -> RuleErrorLine<'a> {
+        RuleErrorLine {
+            rule_id,
+            failure: self.first.failure,
+            exception: &self.first.exception,
+            phase: &self.first.phase,
+            file: self.first.file.as_deref(),
+            line: self.first.line,
+            count: self.count,
+            first_event_id: self.first_event_id.as_deref(),
+            bucket: Some(self.object.bucket.as_str()).filter(|bucket| !bucket.is_empty()),
+            key: &self.object.key,
+        }
+    }
+}
+
+impl Totals {
+    /// Adds an object that has ended.
+    pub(crate) fn add(&mut self, report: &ObjectReport) {
+        match report.status {
+            Status::Done => self.objects.done += 1,
+            Status::Skipped(_) => self.objects.skipped += 1,
+            Status::Failed(_) => self.objects.failed += 1,
+        }
+        self.counts.add(&report.counts);
+        self.bytes += report.bytes;
+        self.bytes_json += report.bytes_json;
+    }
+
+    /// Notes failures of one rule on one record.
+    pub(crate) fn note(&mut self, rule: u32, failure: Failure, event_id: Option<String>, object: &ObjectRef) {
+        self.errors.entry((rule, failure.failure)).and_modify(|tally| tally.count += 1).or_insert_with(|| ErrorTally {
+            first: failure,
+            count: 1,
+            first_event_id: event_id,
+            object: object.clone(),
+        });
+    }
+
+    /// Counts a printed alert.
+    pub(crate) fn count_alert(&mut self, severity: Severity) {
+        self.severities[severity as usize] += 1;
+    }
+}
+
+/// What `--stats` writes: the stable interface for scripts.
+#[derive(Serialize)]
+pub struct Stats<'a> {
+    /// Objects by outcome.
+    pub objects: Objects,
+    /// Sums over all objects.
+    #[serde(flatten)]
+    pub counts: &'a Counts,
+    /// Bytes read.
+    pub bytes_gzip: u64,
+    /// Bytes after decompression.
+    pub bytes_json: u64,
+    /// How many rules took part, and how well they compiled.
+    pub rules: RuleStats,
+    /// Wall time in seconds.
+    pub wall_s: f64,
+    /// CPU time in seconds.
+    pub cpu_s: CpuStats,
+    /// Peak resident memory, summed over processes.
+    pub peak_bytes: u64,
+}
+
+/// Rules by what the compiler made of them.
+#[derive(Debug, Default, Clone, Copy, Serialize)]
+pub struct RuleStats {
+    /// In the pack.
+    pub loaded: usize,
+    /// Could not load.
+    pub failed: usize,
+    /// Found through the index on eventSource and eventName.
+    pub indexed: usize,
+    /// With a condition that can say no.
+    pub conditioned: usize,
+    /// Run on every record.
+    pub unconditioned: usize,
+}
+
+/// CPU seconds by whose they are.
+#[derive(Debug, Default, Clone, Copy, Serialize)]
+pub struct CpuStats {
+    /// This process.
+    pub rust: f64,
+    /// All workers.
+    pub python: f64,
+}

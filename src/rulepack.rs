@@ -1,0 +1,190 @@
+//! The compiled rules: what `iota compile` wrote, checked, and what the stages need to know of it.
+//!
+//! The digest covers every byte behind itself, so a damaged or edited pack is refused before it is parsed. What an
+//! alert says about its rule is parsed only when there is an alert.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
+
+use crate::error::SetupError;
+use crate::model::Severity;
+
+const HEAD: &str = r#"{"magic":"iota-rulepack","format":1,"digest":""#;
+const DIGEST_HEX: usize = 64;
+
+/// A rulepack that was found whole and of our version.
+#[derive(Debug)]
+pub struct Rulepack {
+    /// Where it was read from.
+    pub path: PathBuf,
+    /// The folder its relative paths start from.
+    pub rules_dir: PathBuf,
+    /// SHA-256 of its content, 64 hex digits. Every printed line carries it.
+    pub digest: String,
+    /// The rules, by index.
+    pub rules: Vec<Rule>,
+    /// What could not load, and why.
+    pub failed: Vec<Unloaded>,
+    /// What is no rule of ours to run, and why.
+    pub listed: Vec<Unloaded>,
+}
+
+/// One rule.
+#[derive(Debug, Deserialize)]
+pub struct Rule {
+    /// Unique name.
+    pub id: String,
+    /// Path of its `.py`, as the pack names it.
+    pub path: String,
+    /// SHA-256 over the digests of its files.
+    pub digest: String,
+    /// How severe its alerts are unless it says otherwise itself.
+    pub severity: Severity,
+    /// False: its matches are signals, not alerts.
+    pub create_alert: bool,
+    /// How long matches with one dedup key belong together.
+    pub dedup_period_minutes: u32,
+    /// How many matches make an alert.
+    pub threshold: u32,
+    metadata: Box<RawValue>,
+}
+
+/// A file that yields no rule.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Unloaded {
+    /// The rule's id, where it was found out.
+    pub id: Option<String>,
+    /// The file.
+    pub path: String,
+    /// The line, where there is one.
+    #[serde(default)]
+    pub line: Option<u64>,
+    /// What is wrong and what to do.
+    pub reason: String,
+}
+
+/// What an alert tells about its rule.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Metadata {
+    /// Title of alerts without one of their own.
+    pub display_name: String,
+    /// What it detects.
+    pub description: String,
+    /// What to do.
+    pub runbook: String,
+    /// Where to read more.
+    pub reference: String,
+    /// Free labels.
+    pub tags: Vec<String>,
+    /// Framework to techniques, as `MITRE ATT&CK` to `TA0003:T1098`.
+    pub reports: BTreeMap<String, Vec<String>>,
+    /// Names of alert destinations.
+    pub destinations: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    engine_version: String,
+    rules: Vec<Rule>,
+    failed: Vec<Unloaded>,
+    listed: Vec<Unloaded>,
+}
+
+impl Rule {
+    /// Parses what alerts tell about the rule.
+    pub fn metadata(&self) -> Metadata {
+        // The pack's digest vouches for the text; a field of another type than ours says nothing.
+        serde_json::from_str(self.metadata.get()).unwrap_or_default()
+    }
+}
+
+impl Rulepack {
+    /// Reads and checks a pack. Relative paths in it start from `rules_dir`, else from the folder `rules` beside it.
+    pub fn load(path: &Path, rules_dir: Option<&Path>) -> Result<Self, SetupError> {
+        let bad = |reason: String| SetupError::Pack { path: path.display().to_string(), reason };
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| bad(format!("{e}; build one with `iota compile RULES -o rulepack.json`")))?;
+        let digest = check(&text).map_err(|reason| bad(reason.into()))?.to_owned();
+        let body: Body = serde_json::from_str(&text)
+            .map_err(|e| bad(format!("{e}; compile the rules again with this version of iota")))?;
+        if body.engine_version != env!("CARGO_PKG_VERSION") {
+            return Err(bad(format!(
+                "made by iota {}, this is {}; compile the rules again",
+                body.engine_version,
+                env!("CARGO_PKG_VERSION")
+            )));
+        }
+        let beside = || path.parent().unwrap_or(Path::new(".")).join("rules");
+        Ok(Self {
+            path: path.to_path_buf(),
+            rules_dir: rules_dir.map_or_else(beside, Path::to_path_buf),
+            digest,
+            rules: body.rules,
+            failed: body.failed,
+            listed: body.listed,
+        })
+    }
+}
+
+/// The digest a pack carries, if it is the digest of what follows it.
+fn check(text: &str) -> Result<&str, &'static str> {
+    let Some(rest) = text.strip_prefix(HEAD) else {
+        let foreign = !text.trim_start().starts_with(r#"{"magic":"iota-rulepack""#);
+        return Err(if foreign {
+            "not a rulepack; build one with `iota compile RULES -o rulepack.json`"
+        } else {
+            "a rulepack of another format; compile the rules again with this version of iota"
+        });
+    };
+    let damaged = "damaged or edited: its digest does not match; compile the rules again";
+    let (digest, rest) = rest.split_at_checked(DIGEST_HEX).ok_or(damaged)?;
+    let content = rest.strip_prefix('"').ok_or(damaged)?;
+    if hex(&Sha256::digest(content)) == digest { Ok(digest) } else { Err(damaged) }
+}
+
+/// Lower-case hex digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pack(content: &str) -> String {
+        format!("{HEAD}{}\"{content}", hex(&Sha256::digest(content)))
+    }
+
+    #[track_caller]
+    fn check_load(text: &str, expected: Result<usize, &str>) {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("rulepack.json");
+        std::fs::write(&path, text).expect("a written file");
+        match (Rulepack::load(&path, None), expected) {
+            (Ok(pack), Ok(rules)) => assert_eq!(pack.rules.len(), rules),
+            (Err(error), Err(words)) => assert!(error.to_string().contains(words), "{error}"),
+            (got, expected) => panic!("expected {expected:?}, got {got:?}"),
+        }
+    }
+
+    #[test]
+    fn only_a_whole_pack_of_ours_is_taken() {
+        let version = env!("CARGO_PKG_VERSION");
+        let rule = r#"{"id":"R","path":"r.py","digest":"d","severity":"HIGH","create_alert":true,"dedup_period_minutes":60,"threshold":1,"metadata":{},"condition":{}}"#;
+        let body = |version: &str| {
+            format!(r#","engine_version":"{version}","files":{{}},"rules":[{rule}],"failed":[],"listed":[]}}"#)
+        };
+        check_load(&pack(&body(version)), Ok(1));
+        check_load(&pack(&body("0.0.0")), Err("made by iota 0.0.0"));
+        check_load(&pack(&body(version)).replace("\"R\"", "\"S\""), Err("digest does not match"));
+        check_load(&pack(&body(version))[..80], Err("digest does not match"));
+        check_load(&pack(&body(version)).replace("\"format\":1", "\"format\":9"), Err("another format"));
+        check_load("{}", Err("not a rulepack"));
+        check_load(&pack(","), Err("compile the rules again"));
+    }
+}

@@ -1,0 +1,109 @@
+//! S3 objects as readers: the body's chunks cross a bounded channel from the async side to a blocking reader, so the
+//! body is never collected and memory does not grow with the object.
+
+use std::io::{self, BufRead, Read};
+use std::time::Instant;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::get_object::GetObjectError;
+use aws_sdk_s3::primitives::ByteStream;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use crate::error::ObjectFault;
+use crate::model::ObjectRef;
+
+/// Chunks in flight; hyper makes them some tens of KiB.
+const CHUNKS: usize = 4;
+
+/// A client for the region and credentials of the environment.
+pub(crate) async fn client(custom_endpoint: bool) -> Client {
+    let shared = aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12()).load().await;
+    // An endpoint of one's own is rarely reachable as `bucket.endpoint`.
+    let config = aws_sdk_s3::config::Builder::from(&shared).force_path_style(custom_endpoint).build();
+    Client::from_conf(config)
+}
+
+/// Starts reading an object. Must run on the async side; the reader is for a blocking thread.
+pub(crate) async fn open(client: &Client, object: &ObjectRef, deadline: Option<Instant>) -> Result<Body, ObjectFault> {
+    let request =
+        client.get_object().bucket(&object.bucket).key(&object.key).set_version_id(object.version_id.clone()).send();
+    let output = match deadline {
+        Some(deadline) => tokio::time::timeout_at(deadline.into(), request).await.map_err(|_| ObjectFault::Deadline)?,
+        None => request.await,
+    };
+    let body = output.map_err(|error| get_fault(&error))?.body;
+    let (sender, receiver) = channel(CHUNKS);
+    tokio::spawn(pump(body, sender));
+    Ok(Body { receiver, runtime: Handle::current(), chunk: Vec::new().into(), deadline })
+}
+
+type Chunk = io::Result<bytes::Bytes>;
+
+async fn pump(mut body: ByteStream, sender: Sender<Chunk>) {
+    loop {
+        let chunk = match body.try_next().await {
+            Ok(None) => return,
+            Ok(Some(chunk)) => Ok(chunk),
+            Err(error) => Err(ObjectFault::Read(DisplayErrorContext(error).to_string()).into()),
+        };
+        let last = chunk.is_err();
+        // The reader may have seen enough.
+        if sender.send(chunk).await.is_err() || last {
+            return;
+        }
+    }
+}
+
+/// The blocking end.
+pub(crate) struct Body {
+    receiver: Receiver<Chunk>,
+    runtime: Handle,
+    chunk: bytes::Bytes,
+    deadline: Option<Instant>,
+}
+
+impl BufRead for Body {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        while self.chunk.is_empty() {
+            let next = match self.deadline {
+                None => self.receiver.blocking_recv(),
+                Some(deadline) => self
+                    .runtime
+                    .block_on(tokio::time::timeout_at(deadline.into(), self.receiver.recv()))
+                    .map_err(|_| io::Error::from(ObjectFault::Deadline))?,
+            };
+            match next {
+                Some(chunk) => self.chunk = chunk?,
+                None => break,
+            }
+        }
+        Ok(&self.chunk)
+    }
+
+    fn consume(&mut self, amount: usize) {
+        let _ = self.chunk.split_to(amount);
+    }
+}
+
+impl Read for Body {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut ready = self.fill_buf()?;
+        let read = ready.read(buf)?;
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+fn get_fault(error: &SdkError<GetObjectError>) -> ObjectFault {
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    match (error.code(), status) {
+        (Some("NoSuchKey" | "NoSuchVersion" | "NoSuchBucket"), _) | (None, Some(404)) => ObjectFault::NotFound,
+        (Some("AccessDenied"), _) | (_, Some(403)) => {
+            ObjectFault::AccessDenied(error.message().unwrap_or("no reason given").to_owned())
+        }
+        (Some(code), _) => ObjectFault::Read(format!("{code}: {}", error.message().unwrap_or("no message"))),
+        (None, _) => ObjectFault::Read(DisplayErrorContext(error).to_string()),
+    }
+}
