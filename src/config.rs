@@ -16,7 +16,7 @@ const MIB: u64 = 1024 * 1024;
 
 /// All settings, checked.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub(crate) struct Config {
     /// `IOTA_MAX_OBJECT_BYTES`: decompressed bytes of one object.
     pub max_object_bytes: u64,
     /// `IOTA_MAX_RECORD_BYTES`: a longer record is counted as oversize and not judged.
@@ -45,10 +45,6 @@ pub struct Config {
     pub rulepack: PathBuf,
     /// The function's name, where we run as one.
     pub function_name: Option<String>,
-    /// The function's memory in MB, where we run as one.
-    pub function_memory_mb: Option<u64>,
-    /// Our own log group: its events are refused, or every line would beget another.
-    pub log_group: Option<String>,
     /// An S3 endpoint of the user's own (`AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`): addressed by path.
     pub custom_s3_endpoint: bool,
     /// Variables that begin with `IOTA_` and mean nothing to us: a misspelt setting is worth a line.
@@ -74,7 +70,7 @@ const NAMES: [&str; 13] = [
 
 impl Config {
     /// From the process's environment.
-    pub fn from_env() -> Result<Self, SetupError> {
+    pub(crate) fn from_env() -> Result<Self, SetupError> {
         let known = |name: &str| NAMES.contains(&name);
         let mut config = Self::from_lookup(|name| std::env::var_os(name))?;
         config.unknown = std::env::vars_os()
@@ -118,8 +114,6 @@ impl Config {
             rules: env.path("IOTA_RULES"),
             rulepack: env.path("IOTA_RULEPACK").unwrap_or_else(|| "/opt/iota/rulepack.json".into()),
             function_name: env.text("AWS_LAMBDA_FUNCTION_NAME"),
-            function_memory_mb,
-            log_group: env.text("AWS_LAMBDA_LOG_GROUP_NAME"),
             custom_s3_endpoint: env.text("AWS_ENDPOINT_URL_S3").or(env.text("AWS_ENDPOINT_URL")).is_some(),
             unknown: Vec::new(),
         })
@@ -127,7 +121,7 @@ impl Config {
 
     /// The interpreter: as set, else as the exec wrapper was told (`wrapped`), else the managed runtime's, else
     /// `python3` on the path.
-    pub fn interpreter(&self, wrapped: Option<PathBuf>) -> PathBuf {
+    pub(crate) fn interpreter(&self, wrapped: Option<PathBuf>) -> PathBuf {
         let managed = Path::new("/var/lang/bin/python3");
         self.python
             .clone()
@@ -138,7 +132,7 @@ impl Config {
 }
 
 /// What a worker's environment is made of: nothing of ours but these, if they are set.
-pub fn worker_environment() -> Vec<(&'static str, OsString)> {
+pub(crate) fn worker_environment() -> Vec<(&'static str, OsString)> {
     ["PATH", "LD_LIBRARY_PATH", "LANG", "TZ"]
         .into_iter()
         .filter_map(|name| Some((name, std::env::var_os(name)?)))
@@ -146,7 +140,7 @@ pub fn worker_environment() -> Vec<(&'static str, OsString)> {
 }
 
 /// Finds a program the way a shell would, and follows links to the file itself.
-pub fn resolve_program(program: &Path) -> Option<PathBuf> {
+pub(crate) fn resolve_program(program: &Path) -> Option<PathBuf> {
     let found = if program.components().count() > 1 {
         program.to_path_buf()
     } else {

@@ -99,7 +99,7 @@ impl From<ObjectFault> for io::Error {
 
 /// Why a run cannot start at all.
 #[derive(Debug, thiserror::Error)]
-pub enum SetupError {
+pub(crate) enum SetupError {
     /// A setting does not say what it must.
     #[error("`{name}` is `{value}`: {expected}")]
     Setting {

@@ -225,8 +225,8 @@ pub(crate) fn text(raw: &[u8]) -> Option<std::borrow::Cow<'_, str>> {
     serde_json::from_slice::<String>(raw).ok().map(Into::into)
 }
 
-/// The record on one line, as strict JSON: no white space outside strings, `null` for the `NaN` and `Infinity` that
-/// Python's parser accepts, U+FFFD for halves of surrogate pairs. `None` if what comes out is not JSON all the same.
+/// The record on one line, as strict JSON: no white space outside strings, `null` for the `NaN`, `Infinity` and
+/// `1e999` that Python's parser accepts, U+FFFD for halves of surrogate pairs. `None` if what comes out is not JSON all the same.
 pub(crate) fn one_line(record: &[u8]) -> Option<Box<serde_json::value::RawValue>> {
     let mut out = Vec::with_capacity(record.len());
     let mut at = 0;
@@ -242,6 +242,11 @@ pub(crate) fn one_line(record: &[u8]) -> Option<Box<serde_json::value::RawValue>
                 at += scalar_len(&record[at..]).unwrap_or(record.len() - at);
             }
             b'-' if record.get(at + 1) == Some(&b'I') => at += 1,
+            b'-' | b'0'..=b'9' => {
+                let number = &record[at..at + scalar_len(&record[at..]).unwrap_or(record.len() - at)];
+                out.extend_from_slice(if overflows(number) { b"null" } else { number });
+                at += number.len();
+            }
             _ => {
                 if !is_space(byte) {
                     out.push(byte);
@@ -251,6 +256,12 @@ pub(crate) fn one_line(record: &[u8]) -> Option<Box<serde_json::value::RawValue>
         }
     }
     serde_json::value::RawValue::from_string(String::from_utf8(out).ok()?).ok()
+}
+
+/// True for numbers beyond a double, which Python reads as infinite and strict readers refuse.
+fn overflows(number: &[u8]) -> bool {
+    let suspicious = number.len() > 300 || number.iter().any(|byte| matches!(byte, b'e' | b'E'));
+    suspicious && std::str::from_utf8(number).ok().and_then(|text| text.parse().ok()).is_some_and(f64::is_infinite)
 }
 
 /// Copies a raw string; an escape that is half a surrogate pair, which no strict reader takes, becomes `\\ufffd`.
@@ -400,6 +411,7 @@ mod tests {
         };
         check("{ \"a b\" :\n [ 1 , -2.5e3 ] }", Some("{\"a b\":[1,-2.5e3]}"));
         check(r#"{"x":NaN,"y":-Infinity,"z":[Infinity]}"#, Some(r#"{"x":null,"y":null,"z":[null]}"#));
+        check(r#"{"x":1e999,"y":-1E+400,"z":1e300}"#, Some(r#"{"x":null,"y":null,"z":1e300}"#));
         check(r#"{"s":"\ud800 NaN"}"#, Some(r#"{"s":"\ufffd NaN"}"#));
         check(r#"{"s":"\ud83d\ude00 \\ud800 \udc00\uD83D"}"#, Some(r#"{"s":"\ud83d\ude00 \\ud800 \ufffd\ufffd"}"#));
         check("{\"a\":", None);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Where an S3 log file lies. For a local file `bucket` is empty and `key` is the path as it was given.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-pub struct ObjectRef {
+pub(crate) struct ObjectRef {
     /// Bucket name.
     pub bucket: String,
     /// Object key, decoded.
@@ -17,7 +17,7 @@ pub struct ObjectRef {
 
 impl ObjectRef {
     /// An object without a version.
-    pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Self {
+    pub(crate) fn new(bucket: impl Into<String>, key: impl Into<String>) -> Self {
         Self { bucket: bucket.into(), key: key.into(), version_id: None }
     }
 }
@@ -31,7 +31,7 @@ impl fmt::Display for ObjectRef {
 /// How urgent an alert is, from a note to a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
-pub enum Severity {
+pub(crate) enum Severity {
     /// Worth keeping, not worth a look of its own.
     Info,
     /// Look when there is time.
@@ -46,10 +46,10 @@ pub enum Severity {
 
 impl Severity {
     /// All of them, mildest first.
-    pub const ALL: [Self; 5] = [Self::Info, Self::Low, Self::Medium, Self::High, Self::Critical];
+    pub(crate) const ALL: [Self; 5] = [Self::Info, Self::Low, Self::Medium, Self::High, Self::Critical];
 
     /// The word that alerts carry.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Info => "INFO",
             Self::Low => "LOW",

@@ -4,6 +4,8 @@ use serde_json::json;
 
 use crate::config::Config;
 use crate::engine::Notice;
+use crate::model::ObjectRef;
+use crate::report::Counts;
 use crate::rulepack::Rulepack;
 use crate::sink::{Kind, Level, Sink};
 
@@ -45,6 +47,18 @@ pub(crate) fn start(sink: &Sink, config: &Config, pack: &Rulepack) {
                     "message": failed.reason}),
         );
     }
+}
+
+/// Records of an object that no rule has seen: how many, and the first of them.
+pub(crate) fn not_evaluated(sink: &Sink, object: &ObjectRef, counts: &Counts, index: u64, why: &str) {
+    let records = counts.malformed + counts.oversize;
+    let message = format!("{records} of {} records could not be judged; record {index} is {why}", counts.records);
+    let _ = sink.line(
+        Kind::Log,
+        Level::Warn,
+        &json!({"event": "records_not_evaluated", "message": message, "bucket": object.bucket, "key": object.key,
+                "index": index}),
+    );
 }
 
 /// One line of free text.

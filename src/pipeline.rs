@@ -30,7 +30,7 @@ const BATCH_BYTES: usize = 1024 * 1024;
 const WAITING_BYTES: usize = 4 * 1024 * 1024;
 
 /// All that the handling of an object needs, shared by the threads that handle objects.
-pub struct Pipeline {
+pub(crate) struct Pipeline {
     config: Config,
     pack: Arc<Rulepack>,
     sink: Arc<Sink>,
@@ -38,7 +38,7 @@ pub struct Pipeline {
 }
 
 /// One invocation, or one command: what it has seen, and what came of it.
-pub struct Run {
+pub(crate) struct Run {
     repeats: Option<Repeats>,
     totals: Mutex<Totals>,
     pub(crate) until: Until,
@@ -51,14 +51,14 @@ impl Run {
     }
 
     /// What came of it so far.
-    pub fn totals(&self) -> MutexGuard<'_, Totals> {
+    pub(crate) fn totals(&self) -> MutexGuard<'_, Totals> {
         self.totals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Pipeline {
     /// Ready to take objects. No process is started before there is a record to judge.
-    pub fn new(
+    pub(crate) fn new(
         config: Config,
         pack: Rulepack,
         sink: Sink,
@@ -83,7 +83,7 @@ impl Pipeline {
     }
 
     /// Handles one object whose bytes come from `open`. Its `object` line is printed when this returns.
-    pub fn object<R: BufRead>(
+    pub(crate) fn object<R: BufRead>(
         &self,
         run: &Run,
         object: &ObjectRef,
@@ -102,6 +102,7 @@ impl Pipeline {
             indices: Vec::new(),
             waiting: Vec::new(),
             waiting_bytes: 0,
+            unfit: None,
         };
         let mut status = match digest::skip_reason(&object.key) {
             Some(reason) => Status::Skipped(reason),
@@ -110,7 +111,10 @@ impl Pipeline {
         if let Err(fault) = handling.settle(matches!(status, Status::Done)) {
             status = Status::Failed(fault);
         }
-        let Handling { counts, bytes, bytes_json, .. } = handling;
+        let Handling { counts, bytes, bytes_json, unfit, .. } = handling;
+        if let Some((index, why)) = unfit {
+            observe::not_evaluated(&self.sink, object, &counts, index, &why);
+        }
         let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let mut report = ObjectReport { object: object.clone(), status, bytes, bytes_json, counts, ms };
         let level = if matches!(report.status, Status::Failed(_)) { Level::Warn } else { Level::Info };
@@ -123,7 +127,7 @@ impl Pipeline {
     }
 
     /// Prints what belongs to the run as a whole: the failures of rules. Everything is flushed when this returns.
-    pub fn finish(&self, run: &Run) -> Result<(), ObjectFault> {
+    pub(crate) fn finish(&self, run: &Run) -> Result<(), ObjectFault> {
         for ((rule, _), tally) in &run.totals().errors {
             if let Some(rule) = self.pack.rules.get(*rule as usize) {
                 self.sink.line(Kind::RuleError, Level::Warn, &tally.line(&rule.id))?;
@@ -133,17 +137,17 @@ impl Pipeline {
     }
 
     /// The settings.
-    pub fn config(&self) -> &Config {
+    pub(crate) fn config(&self) -> &Config {
         &self.config
     }
 
     /// The rules.
-    pub fn pack(&self) -> &Rulepack {
+    pub(crate) fn pack(&self) -> &Rulepack {
         &self.pack
     }
 
     /// Where lines go.
-    pub fn sink(&self) -> &Sink {
+    pub(crate) fn sink(&self) -> &Sink {
         &self.sink
     }
 
@@ -172,6 +176,8 @@ struct Handling<'a> {
     indices: Vec<u64>,
     waiting: Vec<(Match, Alert)>,
     waiting_bytes: usize,
+    /// The first record that could not be judged, and why.
+    unfit: Option<(u64, String)>,
 }
 
 impl Handling<'_> {
@@ -198,11 +204,14 @@ impl Handling<'_> {
         while let Some(piece) = splitter.next()? {
             match piece {
                 Piece::Record(bytes) => self.record(bytes)?,
-                Piece::Malformed(_) => {
+                Piece::Malformed(why) => {
+                    self.unfit.get_or_insert_with(|| (self.counts.records, why.to_owned()));
                     self.counts.records += 1;
                     self.counts.malformed += 1;
                 }
-                Piece::Oversize(_) => {
+                Piece::Oversize(size) => {
+                    let why = || format!("{size} bytes long, over `IOTA_MAX_RECORD_BYTES`");
+                    self.unfit.get_or_insert_with(|| (self.counts.records, why()));
                     self.counts.records += 1;
                     self.counts.oversize += 1;
                 }
@@ -260,7 +269,10 @@ impl Handling<'_> {
     fn answer(&mut self, record: &[u8], index: u64, answer: Answer) {
         self.counts.candidates += 1;
         match answer {
-            Answer::Unparsable(_) => self.counts.malformed += 1,
+            Answer::Unparsable(why) => {
+                self.unfit.get_or_insert((index, format!("not JSON: {why}")));
+                self.counts.malformed += 1;
+            }
             Answer::Judged { verdicts, calls, fenced } => {
                 self.counts.evaluated += 1;
                 self.counts.rule_calls += calls as u64;

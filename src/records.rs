@@ -321,11 +321,24 @@ struct Window<R> {
     base: u64,
     limit: usize,
     ended: bool,
+    /// What ended the stream, if it was no proper end. It is told once all that came before it is walked over.
+    fault: Option<ObjectFault>,
 }
 
 impl<R: Read> Window<R> {
     fn new(reader: R, limit: usize) -> Self {
-        Self { reader, buf: vec![0; 2 * READ], at: 0, end: 0, held: None, dropped: 0, base: 0, limit, ended: false }
+        Self {
+            reader,
+            buf: vec![0; 2 * READ],
+            at: 0,
+            end: 0,
+            held: None,
+            dropped: 0,
+            base: 0,
+            limit,
+            ended: false,
+            fault: None,
+        }
     }
 
     fn unread(&self) -> &[u8] {
@@ -400,7 +413,7 @@ impl<R: Read> Window<R> {
     /// Reads more; false at the end of the stream.
     fn fill(&mut self) -> Result<bool, ObjectFault> {
         if self.ended {
-            return Ok(false);
+            return self.fault.take().map_or(Ok(false), Err);
         }
         if self.buf.len() - self.end < READ {
             self.make_room();
@@ -417,7 +430,11 @@ impl<R: Read> Window<R> {
                     return Ok(true);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(ObjectFault::from_io(error)),
+                Err(error) => {
+                    self.ended = true;
+                    self.fault = Some(ObjectFault::from_io(error));
+                    return if self.at < self.end { Ok(true) } else { self.fill() };
+                }
             }
         }
     }

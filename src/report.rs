@@ -10,7 +10,7 @@ use crate::model::{ObjectRef, Severity};
 
 /// What happened to the records of one object, or of all objects of a run.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// Elements found by the splitter.
     pub records: u64,
     /// Records on which every rule that is not fenced has decided.
@@ -43,12 +43,12 @@ pub struct Counts {
 
 impl Counts {
     /// Every record is accounted for.
-    pub fn balanced(&self) -> bool {
+    pub(crate) fn balanced(&self) -> bool {
         self.records == self.evaluated + self.repeat + self.malformed + self.oversize
     }
 
     /// Adds another object's counts.
-    pub fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         let Self {
             records,
             evaluated,
@@ -84,7 +84,7 @@ impl Counts {
 
 /// How the handling of one object ended.
 #[derive(Debug)]
-pub enum Status {
+pub(crate) enum Status {
     /// All of it is accounted for, and all its lines are out.
     Done,
     /// Not a file of records; why.
@@ -95,7 +95,7 @@ pub enum Status {
 
 /// One object's account.
 #[derive(Debug)]
-pub struct ObjectReport {
+pub(crate) struct ObjectReport {
     /// Which object.
     pub object: ObjectRef,
     /// How it ended.
@@ -152,7 +152,7 @@ impl ObjectReport {
 
 /// Objects of a run by how they ended.
 #[derive(Debug, Default, Clone, Copy, Serialize)]
-pub struct Objects {
+pub(crate) struct Objects {
     /// Accounted for to the last record.
     pub done: u64,
     /// No files of records.
@@ -163,7 +163,7 @@ pub struct Objects {
 
 /// A run so far.
 #[derive(Debug, Default)]
-pub struct Totals {
+pub(crate) struct Totals {
     /// Objects by outcome.
     pub objects: Objects,
     /// Sums over all objects.
@@ -180,7 +180,7 @@ pub struct Totals {
 
 /// All failures of one kind of one rule in one run.
 #[derive(Debug)]
-pub struct ErrorTally {
+pub(crate) struct ErrorTally {
     /// The first of them.
     pub(crate) first: Failure,
     /// How many.
@@ -254,7 +254,7 @@ impl Totals {
 
 /// What `--stats` writes: the stable interface for scripts.
 #[derive(Serialize)]
-pub struct Stats<'a> {
+pub(crate) struct Stats<'a> {
     /// Objects by outcome.
     pub objects: Objects,
     /// Sums over all objects.
@@ -276,7 +276,7 @@ pub struct Stats<'a> {
 
 /// Rules by what the compiler made of them.
 #[derive(Debug, Default, Clone, Copy, Serialize)]
-pub struct RuleStats {
+pub(crate) struct RuleStats {
     /// In the pack.
     pub loaded: usize,
     /// Could not load.
@@ -291,7 +291,7 @@ pub struct RuleStats {
 
 /// CPU seconds by whose they are.
 #[derive(Debug, Default, Clone, Copy, Serialize)]
-pub struct CpuStats {
+pub(crate) struct CpuStats {
     /// This process.
     pub rust: f64,
     /// All workers.

@@ -18,7 +18,7 @@ const DIGEST_HEX: usize = 64;
 
 /// A rulepack that was found whole and of our version.
 #[derive(Debug)]
-pub struct Rulepack {
+pub(crate) struct Rulepack {
     /// Where it was read from.
     pub path: PathBuf,
     /// The folder its relative paths start from.
@@ -29,17 +29,13 @@ pub struct Rulepack {
     pub rules: Vec<Rule>,
     /// What could not load, and why.
     pub failed: Vec<Unloaded>,
-    /// What is no rule of ours to run, and why.
-    pub listed: Vec<Unloaded>,
 }
 
 /// One rule.
 #[derive(Debug, Deserialize)]
-pub struct Rule {
+pub(crate) struct Rule {
     /// Unique name.
     pub id: String,
-    /// Path of its `.py`, as the pack names it.
-    pub path: String,
     /// SHA-256 over the digests of its files.
     pub digest: String,
     /// How severe its alerts are unless it says otherwise itself.
@@ -55,7 +51,7 @@ pub struct Rule {
 
 /// A file that yields no rule.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Unloaded {
+pub(crate) struct Unloaded {
     /// The rule's id, where it was found out.
     pub id: Option<String>,
     /// The file.
@@ -70,7 +66,7 @@ pub struct Unloaded {
 /// What an alert tells about its rule.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Metadata {
+pub(crate) struct Metadata {
     /// Title of alerts without one of their own.
     pub display_name: String,
     /// What it detects.
@@ -92,12 +88,11 @@ struct Body {
     engine_version: String,
     rules: Vec<Rule>,
     failed: Vec<Unloaded>,
-    listed: Vec<Unloaded>,
 }
 
 impl Rule {
     /// Parses what alerts tell about the rule.
-    pub fn metadata(&self) -> Metadata {
+    pub(crate) fn metadata(&self) -> Metadata {
         // The pack's digest vouches for the text; a field of another type than ours says nothing.
         serde_json::from_str(self.metadata.get()).unwrap_or_default()
     }
@@ -105,7 +100,7 @@ impl Rule {
 
 impl Rulepack {
     /// Reads and checks a pack. Relative paths in it start from `rules_dir`, else from the folder `rules` beside it.
-    pub fn load(path: &Path, rules_dir: Option<&Path>) -> Result<Self, SetupError> {
+    pub(crate) fn load(path: &Path, rules_dir: Option<&Path>) -> Result<Self, SetupError> {
         let bad = |reason: String| SetupError::Pack { path: path.display().to_string(), reason };
         let text = std::fs::read_to_string(path)
             .map_err(|e| bad(format!("{e}; build one with `iota compile RULES -o rulepack.json`")))?;
@@ -126,7 +121,6 @@ impl Rulepack {
             digest,
             rules: body.rules,
             failed: body.failed,
-            listed: body.listed,
         })
     }
 }

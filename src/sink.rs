@@ -13,7 +13,7 @@ use crate::error::ObjectFault;
 
 /// What a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Somebody should look.
     Alert,
     /// A match that is no alert.
@@ -34,7 +34,7 @@ pub enum Kind {
 
 impl Kind {
     /// The value of `kind`.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Alert => "alert",
             Self::Signal => "signal",
@@ -50,7 +50,7 @@ impl Kind {
 
 /// The value of `level`, by which Lambda's log filter decides what to ship.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
+pub(crate) enum Level {
     /// May be filtered away.
     Info,
     /// Must arrive.
@@ -61,7 +61,7 @@ pub enum Level {
 pub(crate) const SHARED_BYTES: usize = 280;
 
 /// Where lines go, and which.
-pub struct Sink {
+pub(crate) struct Sink {
     out: Mutex<Box<dyn Write + Send>>,
     kinds: Vec<Kind>,
     rulepack: String,
@@ -69,7 +69,7 @@ pub struct Sink {
 
 impl Sink {
     /// Prints lines of these kinds to `out`; lines of others are let go.
-    pub fn new(out: Box<dyn Write + Send>, kinds: &[Kind], rulepack: &str) -> Self {
+    pub(crate) fn new(out: Box<dyn Write + Send>, kinds: &[Kind], rulepack: &str) -> Self {
         Self { out: Mutex::new(out), kinds: kinds.to_vec(), rulepack: rulepack.to_owned() }
     }
 

@@ -52,8 +52,8 @@ impl Engine {
         let Some(python) = resolve_program(&python) else {
             bail!("`{}` is not there; install Python 3.11 or newer, or name it with --python", python.display());
         };
-        let site = site(&python)?;
-        Ok(Self { python, folder: folder(args)?, site })
+        let Interpreter { executable, site } = ask(&python)?;
+        Ok(Self { python: executable, folder: folder(args)?, site })
     }
 
     /// How workers are started.
@@ -167,18 +167,27 @@ fn cache() -> PathBuf {
     base.unwrap_or_else(std::env::temp_dir).join("iota")
 }
 
-/// Where the interpreter keeps third-party packages. Workers start without them and add them at the end.
-fn site(python: &Path) -> anyhow::Result<Vec<String>> {
+/// What an interpreter says of itself.
+#[derive(Deserialize)]
+struct Interpreter {
+    /// The program itself, where the command that was named is only a script that finds it.
+    executable: PathBuf,
+    /// Where it keeps third-party packages. Workers start without them and add them at the end.
+    site: Vec<String>,
+}
+
+fn ask(python: &Path) -> anyhow::Result<Interpreter> {
     const ASK: &str = "import json, sys\n\
         if sys.version_info < (3, 11): sys.exit('it is Python %d.%d' % sys.version_info[:2])\n\
-        print(json.dumps([p for p in sys.path if p.endswith('-packages')]))";
+        site = [p for p in sys.path if p.endswith('-packages')]\n\
+        print(json.dumps({'executable': sys.executable, 'site': site}))";
     let done = Command::new(python)
         .args(["-P", "-s", "-B", "-c", ASK])
         .stdin(Stdio::null())
         .output()
         .with_context(|| format!("can't start `{}`", python.display()))?;
     match serde_json::from_slice(&done.stdout) {
-        Ok(site) if done.status.success() => Ok(site),
+        Ok(interpreter) if done.status.success() => Ok(interpreter),
         _ => bail!(
             "`{}` is no Python 3.11 or newer ({}); name one with --python",
             python.display(),

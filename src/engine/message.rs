@@ -194,8 +194,6 @@ pub(crate) struct Tested {
     pub(super) seq: u64,
     /// What `rule()` said; `None` if it failed.
     pub(crate) outcome: Option<bool>,
-    /// What the other functions said, by name.
-    pub(crate) functions: serde_json::Map<String, serde_json::Value>,
     pub(crate) errors: Vec<Failure>,
 }
 

@@ -14,7 +14,7 @@ mod worker;
 
 pub(crate) use message::{Failure, FailureKind, Tested, Verdict};
 pub(crate) use pool::{Answer, Batch, Notice, Pool, PoolSettings, Usage, process_usage};
-pub use spawn::Recipe;
+pub(crate) use spawn::Recipe;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -94,6 +94,23 @@ pub(crate) struct Usage {
 struct Pending {
     item: usize,
     only: Option<Vec<u32>>,
+    /// Verdicts from runs of single pairs.
+    parts: Vec<Verdict>,
+    /// How many pairs those runs have settled.
+    settled: usize,
+}
+
+impl Pending {
+    fn new(item: usize, only: Option<Vec<u32>>) -> Self {
+        Self { item, only, parts: Vec::new(), settled: 0 }
+    }
+
+    /// The answer, once `asked` more pairs have given these verdicts.
+    fn answer(mut self, mut verdicts: Vec<Verdict>, asked: usize, fenced: &[u32]) -> Answer {
+        verdicts.append(&mut self.parts);
+        verdicts.sort_by_key(|verdict| verdict.rule);
+        Answer::Judged { verdicts, calls: asked + self.settled, fenced: fenced.to_vec() }
+    }
 }
 
 impl Pool {
@@ -142,15 +159,14 @@ impl Pool {
             until,
             fenced,
             allowed,
-            pending: (0..batch.items.len()).map(|item| Pending { item, only: None }).collect(),
-            parts: Vec::new(),
+            pending: (0..batch.items.len()).map(|item| Pending::new(item, None)).collect(),
             struck: Vec::new(),
             answered: 0,
         };
         let mut unexplained = 0;
         while !job.pending.is_empty() {
             let Err(death) = job.run(&mut deliver)? else { break };
-            if job.blame(&death, &mut deliver)? {
+            if job.blame(&death)? {
                 continue;
             }
             unexplained += 1;
@@ -181,7 +197,7 @@ impl Pool {
             (Err(Death::Over), _) => Err(EngineError::Over),
             (Err(death), _) => {
                 let errors = vec![failure_of(&death)];
-                Ok(Tested { seq, outcome: None, functions: serde_json::Map::new(), errors })
+                Ok(Tested { seq, outcome: None, errors })
             }
             (Ok(()), None) => Err(EngineError::Broken("a test without an answer".into())),
         }
@@ -268,8 +284,6 @@ struct Job<'a> {
     /// The rules that are not fenced; `None` for all.
     allowed: Option<Vec<u32>>,
     pending: VecDeque<Pending>,
-    /// Verdicts on the first pending item that came from runs of single pairs.
-    parts: Vec<Verdict>,
     /// Rules that timed out or crashed in this batch.
     struck: Vec<u32>,
     /// Items that the last worker answered.
@@ -306,19 +320,14 @@ impl Job<'_> {
                 Taken::End => Ok(Flow::Done),
                 Taken::Item { asked, answer } => {
                     let Some(pending) = self.pending.pop_front() else { return Err("one answer too many".into()) };
+                    let item = pending.item;
                     let answer = match answer {
                         Err(why) => Answer::Unparsable(why),
-                        Ok(mut verdicts) => {
-                            let calls = asked + self.parts.len();
-                            verdicts.append(&mut self.parts);
-                            verdicts.sort_by_key(|verdict| verdict.rule);
-                            Answer::Judged { verdicts, calls, fenced: self.fenced.clone() }
-                        }
+                        Ok(verdicts) => pending.answer(verdicts, asked, &self.fenced),
                     };
-                    self.parts.clear();
                     self.answered += 1;
                     note_timeouts(self.pool, &answer, &mut self.struck);
-                    deliver(pending.item, answer);
+                    deliver(item, answer);
                     Ok(Flow::More)
                 }
             }
@@ -331,50 +340,45 @@ impl Job<'_> {
     }
 
     /// Finds the pair that is to blame for a death and settles it. False if no rule was running.
-    fn blame(&mut self, death: &Death, deliver: &mut impl FnMut(usize, Answer)) -> Result<bool, EngineError> {
+    fn blame(&mut self, death: &Death) -> Result<bool, EngineError> {
         let (cell, hung) = match death {
             Death::Died { cell, .. } => (*cell, false),
             Death::Hung { cell } => (*cell, true),
             Death::Over => return Err(EngineError::Over),
         };
         (self.pool.settings.notice)(Notice::WorkerLost { cause: &cause(death) });
-        let rules = self.rules_of_first();
-        if !cell.in_rule() || cell.item != self.answered || !rules.contains(&cell.rule) {
+        // Replies are buffered: the worker may be past the first item that we have no answer for.
+        let Some(at) = cell.item.checked_sub(self.answered).map(|at| at as usize) else { return Ok(false) };
+        let rules = self.rules_of(at);
+        if !cell.in_rule() || !rules.contains(&cell.rule) {
             return Ok(false);
         }
-        let verdict = if hung { Err(failure_of(death)) } else { self.run_alone(cell.rule)? };
+        let verdict = if hung { Err(failure_of(death)) } else { self.run_alone(at, cell.rule)? };
         let verdicts = verdict.unwrap_or_else(|failure| {
             self.struck.push(cell.rule);
             self.pool.strike(cell.rule);
             vec![Verdict::failed(cell.rule, failure)]
         });
-        // A pair that answered "no" alone leaves no verdict, and is still answered.
-        self.parts.extend(verdicts);
-        let rest: Vec<u32> = rules.into_iter().filter(|&rule| rule != cell.rule).collect();
-        let Some(first) = self.pending.front_mut() else { return Ok(true) };
-        if rest.is_empty() {
-            let mut verdicts = std::mem::take(&mut self.parts);
-            verdicts.sort_by_key(|verdict| verdict.rule);
-            let item = first.item;
-            self.pending.pop_front();
-            deliver(item, Answer::Judged { calls: 1, verdicts, fenced: self.fenced.clone() });
-        } else {
-            first.only = Some(rest);
+        if let Some(pending) = self.pending.get_mut(at) {
+            pending.parts.extend(verdicts);
+            pending.settled += 1;
+            // With no rule left it is sent once more all the same: it is answered in its turn, and parsed.
+            pending.only = Some(rules.into_iter().filter(|&rule| rule != cell.rule).collect());
         }
         Ok(true)
     }
 
-    /// The rules that the first pending item still waits for.
-    fn rules_of_first(&self) -> Vec<u32> {
-        let Some(first) = self.pending.front() else { return Vec::new() };
+    /// The rules that a pending item still waits for.
+    fn rules_of(&self, at: usize) -> Vec<u32> {
+        let Some(pending) = self.pending.get(at) else { return Vec::new() };
         let all = || (0..u32::try_from(self.pool.rules).unwrap_or(u32::MAX)).collect();
-        first.only.clone().or_else(|| self.allowed.clone()).unwrap_or_else(all)
+        pending.only.clone().or_else(|| self.allowed.clone()).unwrap_or_else(all)
     }
 
-    /// Runs the first pending item against one rule in a fresh worker.
-    fn run_alone(&mut self, rule: u32) -> Result<Result<Vec<Verdict>, Failure>, EngineError> {
-        let Some(first) = self.pending.front() else { return Ok(Ok(Vec::new())) };
-        let (offset, length) = self.batch.items[first.item];
+    /// Runs a pending item against one rule in another worker.
+    fn run_alone(&self, at: usize, rule: u32) -> Result<Result<Vec<Verdict>, Failure>, EngineError> {
+        let Some(pending) = self.pending.get(at) else { return Ok(Ok(Vec::new())) };
+        let (offset, length) = self.batch.items[pending.item];
         let single = Batch { body: self.batch.body[offset..offset + length].to_vec(), items: vec![(0, length)] };
         let mut job = Job {
             pool: self.pool,
@@ -382,8 +386,7 @@ impl Job<'_> {
             until: self.until,
             fenced: Vec::new(),
             allowed: None,
-            pending: VecDeque::from([Pending { item: 0, only: Some(vec![rule]) }]),
-            parts: Vec::new(),
+            pending: VecDeque::from([Pending::new(0, Some(vec![rule]))]),
             struck: Vec::new(),
             answered: 0,
         };

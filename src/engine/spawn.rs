@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 /// How workers are started.
 #[derive(Debug, Clone)]
-pub struct Recipe {
+pub(crate) struct Recipe {
     /// The interpreter.
     pub python: PathBuf,
     /// The folder that holds the package `iota_engine`.

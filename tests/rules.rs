@@ -1,0 +1,152 @@
+//! Rules that misbehave: each is told to people, none costs another rule's alert or the object.
+
+mod common;
+
+use common::{Bench, Done, file, record};
+use serde_json::{Value, json};
+
+/// A scan of three records with the good rule and a bad one.
+fn scan_with(code: &str, settings: &[(&str, &str)]) -> Done {
+    let records = [record("1", "Bad"), record("2", "Good"), record("3", "Bad")];
+    let bench = Bench::with_rule().rule("hostile", code).log("x.json", file(&records));
+    let mut command = bench.command(&["scan", "logs", "--rules", "rules", "--lines", "all"]);
+    let done = common::done(command.envs(settings.iter().copied()));
+    let good: Vec<_> = done.alerts().into_iter().filter(|alert| alert.starts_with("bad:")).collect();
+    assert_eq!(good, ["bad:1", "bad:3"], "the other rule's alerts; stderr: {}", done.stderr);
+    assert_eq!(done.object()["evaluated"], 3, "{}", done.object());
+    done.expect_code(0)
+}
+
+#[track_caller]
+fn check(code: &str, settings: &[(&str, &str)], failure: &str, exception: &str, count: u64) -> Value {
+    let done = scan_with(code, settings);
+    let errors = done.kind("rule_error");
+    assert_eq!(errors.len(), 1, "one line per rule and failure: {errors:?}");
+    let error = errors[0];
+    assert_eq!((&error["rule_id"], &error["failure"]), (&json!("hostile"), &json!(failure)), "{error}");
+    assert_eq!(error["count"], count, "{error}");
+    assert!(error["exception"].as_str().unwrap_or_default().contains(exception), "expected `{exception}`: {error}");
+    assert_eq!(error["level"], "WARN");
+    error.clone()
+}
+
+const QUICK: (&str, &str) = ("IOTA_RULE_TIMEOUT_MS", "150");
+
+#[test]
+fn one_that_raises() {
+    let error = check("def rule(event):\n    return event['nope']\n", &[], "raise", "KeyError", 3);
+    assert_eq!((&error["line"], &error["first_event_id"]), (&json!(2), &json!("1")), "{error}");
+    assert!(error["file"].as_str().unwrap_or_default().ends_with("hostile.py"), "{error}");
+}
+
+#[test]
+fn one_that_sleeps_for_ever() {
+    check("import time\ndef rule(event):\n    time.sleep(1000)\n", &[QUICK], "timeout", "", 3);
+}
+
+#[test]
+fn one_that_swallows_its_time_limit() {
+    let code = "def rule(event):\n    while True:\n        try:\n            while True: pass\n        except BaseException: pass\n";
+    check(code, &[QUICK], "timeout", "", 3);
+}
+
+#[test]
+fn one_that_exits_and_one_that_crashes() {
+    check("import sys\ndef rule(event):\n    sys.exit(3)\n", &[], "raise", "SystemExit", 3);
+    check("import os\ndef rule(event):\n    os._exit(3)\n", &[], "crash", "status 3", 3);
+}
+
+#[test]
+fn one_that_kills_its_worker_only_once_is_run_again() {
+    // The first worker dies between request and reply; alone in a fresh worker the pair is answered.
+    let code = "import os, pathlib\n\
+        MARK = pathlib.Path(__file__).with_suffix('.mark')\n\
+        def rule(event):\n    if MARK.exists():\n        return False\n    os.kill(os.getppid(), 0)\n    os.abort()\n";
+    let bench = Bench::with_rule().rule("hostile", code).log("x.json", file(&[record("1", "Bad")]));
+    let mark = bench.rules().join("hostile.mark");
+    let watcher = std::thread::spawn(move || {
+        // The worker may not write files; somebody else leaves the mark once it has died.
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        mark
+    });
+    let mark = watcher.join().expect("no panic");
+    std::fs::write(mark, "").expect("a mark");
+    assert_eq!(bench.scan().expect_code(0).alerts(), ["bad:1"]);
+}
+
+#[test]
+fn one_that_prints() {
+    let code = "import os, sys\ndef rule(event):\n    print('x' * 10_000_000)\n    sys.__stdout__.write('y' * 100)\n    os.write(1, b'z' * 100)\n    return False\n";
+    let done = scan_with(code, &[]);
+    assert!(done.kind("rule_error").is_empty(), "{:?}", done.kind("rule_error"));
+    let printed: usize = done.kind("log").iter().map(|line| line.to_string().len()).sum();
+    assert!(printed < 200_000, "{printed} bytes of what the rule printed came through");
+}
+
+#[test]
+fn one_that_eats_memory() {
+    check(
+        "def rule(event):\n    return bytearray(1 << 33) is None\n",
+        &[("IOTA_WORKER_MEMORY_MB", "256")],
+        "memory",
+        "",
+        3,
+    );
+}
+
+#[test]
+fn one_that_recurses_without_end() {
+    check("def rule(event):\n    return rule(event)\n", &[], "raise", "RecursionError", 3);
+}
+
+#[test]
+fn one_whose_title_raises_still_alerts() {
+    let code = "def rule(event):\n    return True\ndef title(event):\n    return 1 / 0\ndef severity(event):\n    return 'NOPE'\n";
+    let done = scan_with(code, &[]);
+    let hostile: Vec<_> = done.alerts().into_iter().filter(|alert| alert.starts_with("hostile:")).collect();
+    assert_eq!(hostile, ["hostile:1", "hostile:2", "hostile:3"]);
+    let phases: Vec<_> = done.kind("rule_error").iter().map(|error| error["phase"].clone()).collect();
+    assert!(!phases.is_empty(), "the failure of the title is told");
+}
+
+#[test]
+fn one_that_cannot_load() {
+    let bench = Bench::with_rule()
+        .rule("broken", "def rule(event)\n    return True\n")
+        .rule("lost", "import nowhere_to_be_found\ndef rule(event):\n    return True\n")
+        .log("x.json", file(&[record("1", "Bad")]));
+    let done = bench.scan().expect_code(0).expect_stderr("broken.py:1").expect_stderr("nowhere_to_be_found");
+    assert_eq!(done.alerts(), ["bad:1"]);
+    let told: Vec<_> = done.kind("health").iter().map(|line| line["path"].clone()).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    bench.run(&["compile", "rules", "-o", "pack.json"]).expect_code(1);
+    bench.run(&["test", "rules"]).expect_code(1);
+}
+
+#[test]
+fn one_that_keeps_hanging_is_fenced_and_its_blind_pairs_are_counted() {
+    let hang = "def rule(event):\n    while True: pass\n";
+    // Batches hold 256 records at most: the second starts with the fence up.
+    let records: Vec<_> = (0..300).map(|n| record(&n.to_string(), if n < 3 { "Hang" } else { "Good" })).collect();
+    let code = hang.replace("while True: pass", "while event.get('eventName') == 'Hang': pass");
+    let bench = Bench::with_rule().rule("hostile", &code).log("x.json", file(&records));
+    let mut command = bench.command(&["scan", "logs", "--rules", "rules", "--lines", "all"]);
+    let done = common::done(command.env(QUICK.0, QUICK.1)).expect_code(0);
+    assert_eq!(done.object()["blind"], 300 - 256, "{}", done.object());
+    assert_eq!(done.kind("health")[0]["event"], "rule_fenced");
+}
+
+#[test]
+fn exit_codes_answer_questions() {
+    let bench = Bench::with_rule()
+        .rule("raises", "def rule(event):\n    raise ValueError\n")
+        .rule(
+            "sev",
+            "def rule(event):\n    return event.get('eventName') == 'Bad'\ndef severity():\n    return 'HIGH'\n",
+        )
+        .log("x.json", file(&[record("1", "Bad")]));
+    bench.scan_with(&["--fail-on", "critical"]).expect_code(0);
+    bench.scan_with(&["--fail-on", "high"]).expect_code(1);
+    bench.scan_with(&["--fail-on-rule-error"]).expect_code(1);
+    bench.log("y.json", "rubbish").scan_with(&["--fail-on", "high"]).expect_code(2);
+}
