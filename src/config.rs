@@ -131,6 +131,41 @@ impl Config {
     }
 }
 
+/// What the command takes from the environment where an option does not say it.
+#[cfg(feature = "cli")]
+#[derive(Debug)]
+pub(crate) struct Defaults {
+    /// `IOTA_PYTHON`
+    pub(crate) python: Option<PathBuf>,
+    /// `IOTA_ENGINE`
+    pub(crate) engine: Option<PathBuf>,
+    /// `IOTA_RULES`
+    pub(crate) rules: Option<PathBuf>,
+    /// Where a user's caches go.
+    pub(crate) cache: PathBuf,
+}
+
+#[cfg(feature = "cli")]
+impl Defaults {
+    pub(crate) fn from_env() -> Self {
+        let lookup = |name: &str| std::env::var_os(name);
+        let env = Lookup { lookup: &lookup };
+        let cache = env.path("XDG_CACHE_HOME").or_else(|| Some(env.path("HOME")?.join(".cache")));
+        Self {
+            python: env.path("IOTA_PYTHON"),
+            engine: env.path("IOTA_ENGINE"),
+            rules: env.path("IOTA_RULES"),
+            cache: cache.unwrap_or_else(std::env::temp_dir).join("iota"),
+        }
+    }
+}
+
+/// True if a person asked for no colours, by the convention of `no-color.org`.
+#[cfg(feature = "cli")]
+pub(crate) fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
 /// What a worker's environment is made of: nothing of ours but these, if they are set.
 pub(crate) fn worker_environment() -> Vec<(&'static str, OsString)> {
     ["PATH", "LD_LIBRARY_PATH", "LANG", "TZ"]

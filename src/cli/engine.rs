@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use super::RulesArgs;
-use crate::config::{resolve_program, worker_environment};
+use crate::config::{Defaults, resolve_program, worker_environment};
 use crate::engine::Recipe;
 use crate::rulepack::{Rulepack, hex};
 
@@ -47,13 +47,13 @@ pub(super) struct Report {
 
 impl Engine {
     pub(super) fn find(args: &RulesArgs) -> anyhow::Result<Self> {
-        let named = args.python.clone().or_else(|| std::env::var_os("IOTA_PYTHON").map(PathBuf::from));
-        let python = named.unwrap_or_else(|| "python3".into());
+        let defaults = Defaults::from_env();
+        let python = args.python.clone().or(defaults.python.clone()).unwrap_or_else(|| "python3".into());
         let Some(python) = resolve_program(&python) else {
             bail!("`{}` is not there; install Python 3.11 or newer, or name it with --python", python.display());
         };
         let Interpreter { executable, site } = ask(&python)?;
-        Ok(Self { python: executable, folder: folder(args)?, site })
+        Ok(Self { python: executable, folder: folder(args, &defaults)?, site })
     }
 
     /// How workers are started.
@@ -114,7 +114,7 @@ pub(super) fn rules_folders(args: &RulesArgs) -> anyhow::Result<Vec<PathBuf>> {
     if !args.rules.is_empty() {
         return Ok(args.rules.clone());
     }
-    let default = std::env::var_os("IOTA_RULES").map_or_else(|| "rules".into(), PathBuf::from);
+    let default = Defaults::from_env().rules.unwrap_or_else(|| "rules".into());
     if default.is_dir() {
         return Ok(vec![default]);
     }
@@ -122,30 +122,31 @@ pub(super) fn rules_folders(args: &RulesArgs) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 /// The engine that was named, else the built-in one.
-fn folder(args: &RulesArgs) -> anyhow::Result<PathBuf> {
+fn folder(args: &RulesArgs, defaults: &Defaults) -> anyhow::Result<PathBuf> {
     if let Some(named) = &args.engine {
         if named.join("iota_engine").is_dir() {
             return Ok(std::path::absolute(named)?);
         }
         super::show::note(&format!("`--engine {}` is not iota's; the built-in engine is used", named.display()));
-    } else if let Some(named) = std::env::var_os("IOTA_ENGINE").map(PathBuf::from) {
+    } else if let Some(named) = &defaults.engine {
         if named.join("iota_engine").is_dir() {
             return Ok(std::path::absolute(named)?);
         }
         bail!("`IOTA_ENGINE` is `{}`, which holds no package `iota_engine`", named.display());
     }
-    unpack().context("can't unpack the built-in engine; set XDG_CACHE_HOME to a folder that can be written")
+    unpack(&defaults.cache)
+        .context("can't unpack the built-in engine; set XDG_CACHE_HOME to a folder that can be written")
 }
 
 /// Brings the cache to what is built in.
-fn unpack() -> io::Result<PathBuf> {
+fn unpack(cache: &Path) -> io::Result<PathBuf> {
     let mut hash = Sha256::new();
     for (name, content) in FILES {
         hash.update(name.as_bytes());
         hash.update(content);
     }
     let digest = hex(&hash.finalize());
-    let folder = cache().join(format!("engine-{}-{}", env!("CARGO_PKG_VERSION"), &digest[..16]));
+    let folder = cache.join(format!("engine-{}-{}", env!("CARGO_PKG_VERSION"), &digest[..16]));
     for (name, content) in FILES {
         let path = folder.join(name);
         if fs::read(&path).is_ok_and(|found| found == *content) {
@@ -159,12 +160,6 @@ fn unpack() -> io::Result<PathBuf> {
         file.persist(&path)?;
     }
     Ok(folder)
-}
-
-fn cache() -> PathBuf {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let base = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
-    base.unwrap_or_else(std::env::temp_dir).join("iota")
 }
 
 /// What an interpreter says of itself.

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::engine::Report;
+use crate::config::no_color;
 use crate::model::Severity;
 use crate::report::Totals;
 use crate::rulepack::{Rulepack, Unloaded};
@@ -131,7 +132,7 @@ fn thousands(n: u64) -> String {
 
 /// Colour where a person watches and has not asked for none.
 pub(super) fn paint(code: &str, text: &str) -> String {
-    let plain = std::env::var_os("NO_COLOR").is_some() || !std::io::stderr().is_terminal();
+    let plain = no_color() || !std::io::stderr().is_terminal();
     if plain { text.to_owned() } else { format!("\x1b[{code}m{text}\x1b[0m") }
 }
 

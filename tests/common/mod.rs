@@ -13,23 +13,23 @@ use flate2::{Compression, write::GzEncoder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-pub mod server;
+pub(crate) mod server;
 
 /// A temporary folder with a folder of rules and a folder of logs.
-pub struct Bench {
+pub(crate) struct Bench {
     dir: TempDir,
 }
 
 /// What one command came to.
-pub struct Done {
-    pub code: Option<i32>,
-    pub lines: Vec<Value>,
-    pub stderr: String,
-    pub took: Duration,
+pub(crate) struct Done {
+    pub(crate) code: Option<i32>,
+    pub(crate) lines: Vec<Value>,
+    pub(crate) stderr: String,
+    pub(crate) took: Duration,
 }
 
 impl Bench {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         fs::create_dir(dir.path().join("rules")).expect("a folder");
         fs::create_dir(dir.path().join("logs")).expect("a folder");
@@ -37,28 +37,28 @@ impl Bench {
     }
 
     /// With one rule that matches records whose `eventName` is `Bad`.
-    pub fn with_rule() -> Self {
+    pub(crate) fn with_rule() -> Self {
         Self::new().rule("bad", "def rule(event):\n    return event.get('eventName') == 'Bad'\n")
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
 
-    pub fn logs(&self) -> PathBuf {
+    pub(crate) fn logs(&self) -> PathBuf {
         self.dir.path().join("logs")
     }
 
-    pub fn rules(&self) -> PathBuf {
+    pub(crate) fn rules(&self) -> PathBuf {
         self.dir.path().join("rules")
     }
 
-    pub fn rule(self, name: &str, code: &str) -> Self {
+    pub(crate) fn rule(self, name: &str, code: &str) -> Self {
         fs::write(self.rules().join(format!("{name}.py")), code).expect("a written rule");
         self
     }
 
-    pub fn log(self, name: &str, content: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn log(self, name: &str, content: impl AsRef<[u8]>) -> Self {
         let path = self.logs().join(name);
         fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
         fs::write(path, content).expect("a written log");
@@ -66,7 +66,7 @@ impl Bench {
     }
 
     /// The command, set up so that nothing of the caller's environment decides its outcome.
-    pub fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_iota"));
         command
             .args(args)
@@ -79,21 +79,21 @@ impl Bench {
     }
 
     /// Runs `iota` in the folder.
-    pub fn run(&self, args: &[&str]) -> Done {
+    pub(crate) fn run(&self, args: &[&str]) -> Done {
         done(&mut self.command(args))
     }
 
     /// Scans the logs with the rules, one file at a time, printing every kind of line.
-    pub fn scan(&self) -> Done {
+    pub(crate) fn scan(&self) -> Done {
         self.scan_with(&[])
     }
 
-    pub fn scan_with(&self, more: &[&str]) -> Done {
+    pub(crate) fn scan_with(&self, more: &[&str]) -> Done {
         self.run(&[&["scan", "logs", "--rules", "rules", "--lines", "all", "--jobs", "1"], more].concat())
     }
 }
 
-pub fn done(command: &mut Command) -> Done {
+pub(crate) fn done(command: &mut Command) -> Done {
     let started = Instant::now();
     let output: Output = command.stdin(Stdio::null()).output().expect("the command starts");
     let stdout = String::from_utf8(output.stdout).expect("stdout is text");
@@ -107,12 +107,12 @@ pub fn done(command: &mut Command) -> Done {
 }
 
 impl Done {
-    pub fn kind(&self, kind: &str) -> Vec<&Value> {
+    pub(crate) fn kind(&self, kind: &str) -> Vec<&Value> {
         self.lines.iter().filter(|line| line["kind"] == kind).collect()
     }
 
     /// `rule_id:event_id` of every alert, sorted.
-    pub fn alerts(&self) -> Vec<String> {
+    pub(crate) fn alerts(&self) -> Vec<String> {
         let name = |alert: &&Value| {
             let id = |field: &str| alert[field].as_str().unwrap_or("-").to_owned();
             format!("{}:{}", id("rule_id"), id("event_id"))
@@ -124,21 +124,21 @@ impl Done {
 
     /// The one `object` line.
     #[track_caller]
-    pub fn object(&self) -> &Value {
+    pub(crate) fn object(&self) -> &Value {
         let objects = self.kind("object");
         assert_eq!(objects.len(), 1, "one object was expected; stderr: {}", self.stderr);
         objects[0]
     }
 
     #[track_caller]
-    pub fn expect_code(self, code: i32) -> Self {
+    pub(crate) fn expect_code(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "exit code; stderr: {}", self.stderr);
         self
     }
 
     /// Some counters of the one object line.
     #[track_caller]
-    pub fn expect_counts(self, expected: &[(&str, u64)]) -> Self {
+    pub(crate) fn expect_counts(self, expected: &[(&str, u64)]) -> Self {
         let object = self.object();
         for (name, count) in expected {
             assert_eq!(object[*name], json!(count), "`{name}` of {object}; stderr: {}", self.stderr);
@@ -147,20 +147,20 @@ impl Done {
     }
 
     #[track_caller]
-    pub fn expect_stderr(self, words: &str) -> Self {
+    pub(crate) fn expect_stderr(self, words: &str) -> Self {
         assert!(self.stderr.contains(words), "expected `{words}` in: {}", self.stderr);
         self
     }
 }
 
-pub fn gzip(bytes: impl AsRef<[u8]>) -> Vec<u8> {
+pub(crate) fn gzip(bytes: impl AsRef<[u8]>) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes.as_ref()).expect("write to a vector");
     encoder.finish().expect("finish a vector")
 }
 
 /// A record that the rule of [`Bench::with_rule`] matches if `name` is `Bad`.
-pub fn record(id: &str, name: &str) -> Value {
+pub(crate) fn record(id: &str, name: &str) -> Value {
     json!({
         "eventVersion": "1.11", "eventTime": "2026-03-14T09:05:00Z", "eventSource": "iam.amazonaws.com",
         "eventName": name, "awsRegion": "us-east-1", "sourceIPAddress": "203.0.113.9", "userAgent": "aws-cli/2",
@@ -170,12 +170,12 @@ pub fn record(id: &str, name: &str) -> Value {
     })
 }
 
-pub fn file(records: &[Value]) -> String {
+pub(crate) fn file(records: &[Value]) -> String {
     json!({"Records": records}).to_string()
 }
 
 /// A folder of test data beside the project; tests that need it pass with a message where it is not there.
-pub fn shared(name: &str) -> Option<PathBuf> {
+pub(crate) fn shared(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(name);
     if path.exists() {
         return Some(path);
