@@ -1,4 +1,45 @@
-//! iota
+//! iota: CloudTrail log files in, alerts of Python rules out.
+//!
+//! ```text
+//! payload -> invoke -> object -> source -> bytes -> gunzip -> bytes -> records -> Record
+//!    -> repeats -> batch -> engine (Python workers) -> Verdict -> alert -> sink -> JSON line
+//!                                                                counters -> report
+//! ```
+//!
+//! Data goes down this line and never up. A stage knows the shared nouns ([`error`], [`model`], [`json`], [`config`],
+//! [`rulepack`]) and itself; one file, [`pipeline`], knows them all; the doors ([`lambda`], [`cli`]) choose where bytes
+//! come from and where lines go. `tests/tidy.rs` holds these rules.
+//!
+//! # Invariants
+//!
+//! * Every record the splitter finds is judged, a repeat, malformed or oversize, and the `object` line says how many of
+//!   each. An object that does not balance is not done.
+//! * An object is done when all its records are accounted for and all its lines are written. Anything else is a fault,
+//!   and whoever delivered it delivers it again.
+//! * A rule's failure is told and never costs the object, another rule's alert, or its own match once `rule()` was true.
+//! * Ids are a function of content: a repeat carries the same ids.
+//! * Memory does not grow with the object: one bounded buffer, one batch in flight per worker.
+//!
+//! # Environment
+//!
+//! Read in [`config`] only. A bad value stops the start with its name.
+//!
+//! | variable | default | what it sets |
+//! |---|---|---|
+//! | `IOTA_RULEPACK` | `/opt/iota/rulepack.json` | the compiled rules |
+//! | `IOTA_RULES` | `rules` beside the pack | where relative paths of the pack start; for the command, the folder of rules |
+//! | `IOTA_ENGINE` | `/opt/python`; the command's built-in one | the folder that holds the package `iota_engine` |
+//! | `IOTA_PYTHON` | the managed runtime's; `python3` | the interpreter for the rules |
+//! | `IOTA_WORKERS` | one per vCPU | Python workers; objects handled at the same time |
+//! | `IOTA_WORKER_MEMORY_MB` | the function's less 96, shared; 1024 | address space of one worker |
+//! | `IOTA_RULE_TIMEOUT_MS` | 2000 on a whole vCPU | one rule on one record, its other functions included |
+//! | `IOTA_MAX_OBJECT_BYTES` | 512 MiB | decompressed bytes of one object |
+//! | `IOTA_MAX_RECORD_BYTES` | 1 MiB | a longer record is counted as oversize |
+//! | `IOTA_MAX_DEPTH` | 128 | a record nested deeper is malformed |
+//! | `IOTA_MAX_ALERT_BYTES` | 64 KiB | no printed alert is longer |
+//! | `IOTA_DEADLINE_MARGIN_MS` | 2000 | how long before the function's deadline work stops |
+//! | `IOTA_SIGNALS` | `count` | `log` prints matches that are no alerts |
+
 mod alert;
 #[cfg(feature = "cli")]
 pub mod cli;

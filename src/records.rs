@@ -14,7 +14,7 @@ use crate::error::ObjectFault;
 use crate::json::{self, Nesting};
 
 /// How much is asked of the reader at a time.
-const READ: usize = 64 * 1024;
+const READ: usize = 32 * 1024;
 
 /// What delimits a record.
 #[derive(Debug, Clone, Copy)]

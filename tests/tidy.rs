@@ -42,7 +42,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "source",
         ],
     ),
-    ("cli", &["config", "engine", "error", "model", "pipeline", "report", "rulepack", "sink", "source"]),
+    (
+        "cli",
+        &[
+            "config", "engine", "error", "gunzip", "model", "pipeline", "records", "report", "rulepack", "sink",
+            "source",
+        ],
+    ),
 ];
 
 struct Source {

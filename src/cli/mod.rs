@@ -7,6 +7,7 @@ mod compile;
 mod engine;
 mod scan;
 mod show;
+mod stage;
 mod test;
 
 use std::ffi::OsString;
@@ -32,6 +33,8 @@ enum Command {
     Test(test::TestArgs),
     /// Build the rulepack that the function runs, and list what could not load
     Compile(compile::CompileArgs),
+    #[command(hide = true)]
+    Stage(stage::StageArgs),
 }
 
 /// Which rules, and which Python runs them. Shared by the commands that judge records.
@@ -78,6 +81,7 @@ pub fn main() -> ExitCode {
         Command::Scan(args) => scan::run(args),
         Command::Test(args) => test::run(args),
         Command::Compile(args) => compile::run(args),
+        Command::Stage(args) => stage::run(args),
     };
     match outcome {
         Ok(outcome) => ExitCode::from(outcome as u8),
