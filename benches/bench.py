@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import subprocess
@@ -46,7 +47,7 @@ class Bench:
 
     def run(self) -> int:
         """Measure, print, judge."""
-        print(f"machine: {platform.processor() or platform.machine()}, {cores()} cores, Python {platform.python_version()}")
+        print(f"machine: {platform.machine()}, {cores()} cores, Python {platform.python_version()}")
         gunzip = self.stage("gunzip")
         split = self.stage("split")
         alone = self.stage("split", "--preloaded")
@@ -151,8 +152,6 @@ def row(name: str, seconds: float, ratio: float) -> None:
 
 def cores() -> int:
     """Return how many cores this process may use."""
-    import os
-
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
