@@ -160,6 +160,13 @@ impl Defaults {
     }
 }
 
+/// The settings of ours that are set, to be passed on to the function that `iota local` runs.
+#[cfg(feature = "cli")]
+pub(crate) fn own_settings() -> Vec<(String, String)> {
+    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    std::env::vars_os().filter_map(text).filter(|(name, _)| name.starts_with("IOTA_")).collect()
+}
+
 /// True if a person asked for no colours, by the convention of `no-color.org`.
 #[cfg(feature = "cli")]
 pub(crate) fn no_color() -> bool {

@@ -10,7 +10,7 @@ if [ "$oldest" != "GLIBC_2.34" ]; then
     exit 1
 fi
 
-for crate in clap_builder s3s_fs notify indicatif; do
+for crate in "clap_builder::parser" "s3s::ops" "indicatif"; do
     in_command=$(nm -C "$release/iota" | grep -c "$crate::" || true)
     in_function=$(nm -C "$release/bootstrap" | grep -c "$crate::" || true)
     if [ "$in_command" -eq 0 ]; then

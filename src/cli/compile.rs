@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::engine::Engine;
-use super::{Outcome, RulesArgs, show};
+use super::{EngineArgs, Outcome, show};
 
 /// Build the rulepack.
 #[derive(Args)]
@@ -23,36 +23,25 @@ pub(super) struct CompileArgs {
     /// Do not import the rules to see whether they load
     #[arg(long)]
     no_import: bool,
-    /// Folder of helper modules and data models that the rules import
-    #[arg(long, value_name = "DIR")]
-    include: Vec<PathBuf>,
     /// Include rules with `Enabled: false`
     #[arg(long)]
     include_disabled: bool,
-    /// Interpreter for the rules
-    #[arg(long, value_name = "PYTHON")]
-    python: Option<PathBuf>,
-    /// Folder that holds the package `iota_engine`, instead of the built-in one
-    #[arg(long, value_name = "DIR")]
-    engine: Option<PathBuf>,
+    #[command(flatten)]
+    engine: EngineArgs,
     /// List files that are no rules too
     #[arg(short, long)]
     verbose: bool,
 }
 
 pub(super) fn run(args: &CompileArgs) -> anyhow::Result<Outcome> {
-    let rules = RulesArgs {
-        include: args.include.clone(),
-        include_disabled: args.include_disabled,
-        python: args.python.clone(),
-        engine: args.engine.clone(),
-        ..RulesArgs::default()
-    };
-    let engine = Engine::find(&rules)?;
+    let engine = Engine::find(&args.engine)?;
     let bundled = args.bundle.as_ref().map(|folder| folder.join("rulepack.json"));
     let mut more = Vec::new();
     if args.no_import {
         more.push("--no-import");
+    }
+    if args.include_disabled {
+        more.push("--include-disabled");
     }
     let Some(target) = bundled.clone().or_else(|| args.output.clone()) else {
         anyhow::bail!("where to? give -o FILE or --bundle DIR");
@@ -60,7 +49,7 @@ pub(super) fn run(args: &CompileArgs) -> anyhow::Result<Outcome> {
     if bundled.is_some() {
         more.push("--bundle");
     }
-    let report = engine.compile(&args.folders, &rules, &target, &more)?;
+    let report = engine.compile(&args.folders, &args.engine, &target, &more)?;
     if let (Some(bundled), Some(output)) = (&bundled, &args.output)
         && std::path::absolute(bundled)? != std::path::absolute(output)?
     {

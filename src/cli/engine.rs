@@ -13,7 +13,7 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
-use super::RulesArgs;
+use super::{EngineArgs, RulesArgs};
 use crate::config::{Defaults, resolve_program, worker_environment};
 use crate::engine::Recipe;
 use crate::rulepack::{Rulepack, hex};
@@ -46,7 +46,7 @@ pub(super) struct Report {
 }
 
 impl Engine {
-    pub(super) fn find(args: &RulesArgs) -> anyhow::Result<Self> {
+    pub(super) fn find(args: &EngineArgs) -> anyhow::Result<Self> {
         let defaults = Defaults::from_env();
         let python = args.python.clone().or(defaults.python.clone()).unwrap_or_else(|| "python3".into());
         let Some(python) = resolve_program(&python) else {
@@ -69,7 +69,8 @@ impl Engine {
         let folder = tempfile::Builder::new().prefix("iota-").tempdir().context("can't make a temporary folder")?;
         let path = folder.path().join("rulepack.json");
         let rules = rules_folders(args)?;
-        self.compile(&rules, args, &path, &[])?;
+        let more: &[&str] = if args.include_disabled { &["--include-disabled"] } else { &[] };
+        self.compile(&rules, &args.engine, &path, more)?;
         let base = std::path::absolute(&rules[0])?;
         let pack = Rulepack::load(&path, Some(&base))?;
         if pack.rules.is_empty() {
@@ -83,7 +84,7 @@ impl Engine {
     pub(super) fn compile(
         &self,
         rules: &[PathBuf],
-        args: &RulesArgs,
+        args: &EngineArgs,
         output: &Path,
         more: &[&str],
     ) -> anyhow::Result<Report> {
@@ -92,9 +93,6 @@ impl Engine {
         command.arg("--output").arg(output).args(more);
         for folder in &args.include {
             command.arg("--include").arg(folder);
-        }
-        if args.include_disabled {
-            command.arg("--include-disabled");
         }
         command.env_clear().envs(worker_environment()).env("PYTHONPATH", &self.folder);
         let done = command
@@ -122,7 +120,7 @@ pub(super) fn rules_folders(args: &RulesArgs) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 /// The engine that was named, else the built-in one.
-fn folder(args: &RulesArgs, defaults: &Defaults) -> anyhow::Result<PathBuf> {
+fn folder(args: &EngineArgs, defaults: &Defaults) -> anyhow::Result<PathBuf> {
     if let Some(named) = &args.engine {
         if named.join("iota_engine").is_dir() {
             return Ok(std::path::absolute(named)?);

@@ -5,6 +5,7 @@
 
 mod compile;
 mod engine;
+mod local;
 mod scan;
 mod show;
 mod stage;
@@ -29,6 +30,8 @@ struct Cli {
 enum Command {
     /// Run rules over log files, folders or standard input; alerts are printed as JSON lines
     Scan(scan::ScanArgs),
+    /// Run the function itself on a folder, as if it were a bucket
+    Local(local::LocalArgs),
     /// Run the rules' own tests
     Test(test::TestArgs),
     /// Build the rulepack that the function runs, and list what could not load
@@ -46,12 +49,19 @@ struct RulesArgs {
     /// Rules compiled before, instead of --rules
     #[arg(long, value_name = "FILE", conflicts_with = "rules", env = "IOTA_RULEPACK")]
     rulepack: Option<PathBuf>,
-    /// Folder of helper modules and data models that the rules import
-    #[arg(long, value_name = "DIR")]
-    include: Vec<PathBuf>,
     /// Run rules with `Enabled: false` too
     #[arg(long)]
     include_disabled: bool,
+    #[command(flatten)]
+    engine: EngineArgs,
+}
+
+/// What compiles and runs rules. Shared by all commands that take any.
+#[derive(Args, Clone, Default)]
+struct EngineArgs {
+    /// Folder of helper modules and data models that the rules import
+    #[arg(long, value_name = "DIR")]
+    include: Vec<PathBuf>,
     /// Interpreter for the rules, and with it their third-party packages
     #[arg(long, value_name = "PYTHON")]
     python: Option<PathBuf>,
@@ -79,6 +89,7 @@ pub fn main() -> ExitCode {
     };
     let outcome = match &cli.command {
         Command::Scan(args) => scan::run(args),
+        Command::Local(args) => run_local(args),
         Command::Test(args) => test::run(args),
         Command::Compile(args) => compile::run(args),
         Command::Stage(args) => stage::run(args),
@@ -90,6 +101,22 @@ pub fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Compiles the rules as a deployment would, and has the function run with them.
+fn run_local(args: &local::LocalArgs) -> anyhow::Result<Outcome> {
+    let engine = engine::Engine::find(&args.rules.engine)?;
+    let rules = engine.rules(&args.rules)?;
+    show::unloaded(&rules.pack);
+    let mut settings = crate::config::own_settings();
+    settings.extend([
+        ("IOTA_ENGINE".to_owned(), engine.folder.display().to_string()),
+        ("IOTA_PYTHON".to_owned(), engine.python.display().to_string()),
+        ("IOTA_RULES".to_owned(), rules.pack.rules_dir.display().to_string()),
+        ("IOTA_RULEPACK".to_owned(), std::path::absolute(&rules.pack.path)?.display().to_string()),
+    ]);
+    let outcome = local::run(args, settings)?;
+    Ok(if outcome.is_complete() { Outcome::Ran } else { Outcome::Failed })
 }
 
 /// `iota --jsonl F --rules D …` is the invocation of iota's predecessor; it is a scan.

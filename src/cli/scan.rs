@@ -74,7 +74,7 @@ fn severity(word: &str) -> Result<Severity, String> {
 pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Outcome> {
     let started = Instant::now();
     let files = list(args)?;
-    let engine = Engine::find(&args.rules)?;
+    let engine = Engine::find(&args.rules.engine)?;
     let rules = engine.rules(&args.rules)?;
     show::unloaded(&rules.pack);
     let mut config = Config::from_env()?;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::engine::Engine;
-use super::{Outcome, RulesArgs, show};
+use super::{EngineArgs, Outcome, show};
 use crate::config::Config;
 use crate::engine::{Tested, Until};
 use crate::pipeline::Pipeline;
@@ -21,15 +21,8 @@ pub(super) struct TestArgs {
     /// Folders of rules
     #[arg(required = true, value_name = "RULES")]
     folders: Vec<PathBuf>,
-    /// Folder of helper modules and data models that the rules import
-    #[arg(long, value_name = "DIR")]
-    include: Vec<PathBuf>,
-    /// Interpreter for the rules
-    #[arg(long, value_name = "PYTHON")]
-    python: Option<PathBuf>,
-    /// Folder that holds the package `iota_engine`, instead of the built-in one
-    #[arg(long, value_name = "DIR")]
-    engine: Option<PathBuf>,
+    #[command(flatten)]
+    engine: EngineArgs,
     /// Print tests that pass, too
     #[arg(short, long)]
     verbose: bool,
@@ -48,18 +41,12 @@ struct Case {
 }
 
 pub(super) fn run(args: &TestArgs) -> anyhow::Result<Outcome> {
-    let rules = RulesArgs {
-        include: args.include.clone(),
-        // A rule that is switched off is still to be kept working.
-        include_disabled: true,
-        python: args.python.clone(),
-        engine: args.engine.clone(),
-        ..RulesArgs::default()
-    };
-    let engine = Engine::find(&rules)?;
+    let engine = Engine::find(&args.engine)?;
     let folder = tempfile::Builder::new().prefix("iota-").tempdir().context("can't make a temporary folder")?;
     let (pack, tests) = (folder.path().join("rulepack.json"), folder.path().join("tests.json"));
-    engine.compile(&args.folders, &rules, &pack, &["--tests", &tests.to_string_lossy()])?;
+    // A rule that is switched off is still to be kept working.
+    let more = ["--include-disabled", "--tests", &tests.to_string_lossy()];
+    engine.compile(&args.folders, &args.engine, &pack, &more)?;
     let pack = Rulepack::load(&pack, Some(&std::path::absolute(&args.folders[0])?))?;
     let cases: Vec<Case> = serde_json::from_slice(&std::fs::read(&tests)?).context("the list of tests")?;
     show::unloaded(&pack);

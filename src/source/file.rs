@@ -9,7 +9,7 @@ use walkdir::WalkDir;
 use crate::error::ObjectFault;
 
 /// What counts as a log file in a folder. A file that is named itself is read whatever its name.
-const SUFFIXES: [&str; 3] = [".json.gz", ".json", ".jsonl"];
+pub(crate) const SUFFIXES: [&str; 3] = [".json.gz", ".json", ".jsonl"];
 
 /// Opens a local file.
 pub(crate) fn open(path: &Path) -> Result<BufReader<File>, ObjectFault> {
@@ -23,21 +23,31 @@ pub(crate) fn list(path: &Path) -> io::Result<Vec<PathBuf>> {
     for entry in WalkDir::new(path).follow_links(true) {
         let entry = entry?;
         let named = entry.depth() == 0;
-        let name = entry.file_name().to_string_lossy();
-        if entry.file_type().is_file() && (named || SUFFIXES.iter().any(|suffix| name.ends_with(suffix))) {
+        if entry.file_type().is_file() && (named || is_log_file(entry.path())) {
             files.push(entry.into_path());
         }
     }
-    files.sort_by(|a, b| delivery(a).cmp(&delivery(b)).then_with(|| a.cmp(b)));
+    let delivered = |path: &PathBuf| path.file_name().and_then(|name| delivery_time(name.to_str()?).map(str::to_owned));
+    files.sort_by_cached_key(|path| (delivered(path), path.clone()));
     Ok(files)
 }
 
-/// When CloudTrail delivered a file, by its name: `…_20260314T0905Z_…`. Copies of an event lie in files of the same
-/// hours, so this order is what lets a bounded memory find repeats.
-fn delivery(path: &Path) -> Option<String> {
-    let name = path.file_name()?.to_str()?;
-    let stamp = |part: &&str| part.len() == 14 && part.ends_with('Z') && part.as_bytes()[8] == b'T';
-    name.split('_').find(stamp).map(str::to_owned)
+/// True if a file has one of the suffixes. On the bytes: a name that is not UTF-8 can still be that of a log file.
+pub(crate) fn is_log_file(path: &Path) -> bool {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    SUFFIXES.iter().any(|suffix| bytes.ends_with(suffix.as_bytes()))
+}
+
+/// When CloudTrail delivered a file, by its name: `20260314T0905Z` in `…_us-east-1_20260314T0905Z_x.json.gz`. Copies of
+/// an event lie in files of the same hours, so this order is what lets a bounded memory find repeats.
+pub(crate) fn delivery_time(name: &str) -> Option<&str> {
+    let digit_or = |at: usize, byte: u8| match at {
+        8 => byte == b'T',
+        13 => byte == b'Z',
+        _ => byte.is_ascii_digit(),
+    };
+    let is_time = |part: &&str| part.len() == 14 && part.bytes().enumerate().all(|(at, byte)| digit_or(at, byte));
+    name.split('_').find(is_time)
 }
 
 #[cfg(test)]
