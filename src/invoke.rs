@@ -1,7 +1,7 @@
 //! A payload in; what there is to do, and the shape of the answer, out. Pure: no clock, no network.
 //!
 //! Payloads are told apart by content, on the raw JSON. Typed guessing fails here: an S3 notification parses as an SQS
-//! event, and a test event as nothing (see `docs/envelopes.md`). An envelope is a list of units; a unit succeeds or
+//! event, and a test event as nothing (see `docs/delivery.md`). An envelope is a list of units; a unit succeeds or
 //! fails as a whole, because that is what its sender can repeat.
 
 use aws_lambda_events::sqs::SqsBatchResponse;

@@ -123,17 +123,32 @@ fn one_that_cannot_load() {
     bench.run(&["test", "rules"]).expect_code(1);
 }
 
-#[test]
-fn one_that_keeps_hanging_is_fenced_and_its_blind_pairs_are_counted() {
-    let hang = "def rule(event):\n    while True: pass\n";
-    // Batches hold 256 records at most: the second starts with the fence up.
-    let records: Vec<_> = (0..300).map(|n| record(&n.to_string(), if n < 3 { "Hang" } else { "Good" })).collect();
-    let code = hang.replace("while True: pass", "while event.get('eventName') == 'Hang': pass");
+/// 300 records, more than a batch holds, on whose first ones a rule fails badly, each time.
+fn fenced(failing: &str) -> Done {
+    let records: Vec<_> = (0..300).map(|n| record(&n.to_string(), if n < 10 { "Trap" } else { "Bad" })).collect();
+    let code = format!("import os\ndef rule(event):\n    while event.get('eventName') == 'Trap': {failing}\n");
     let bench = Bench::with_rule().rule("hostile", &code).log("x.json", file(&records));
     let mut command = bench.command(&["scan", "logs", "--rules", "rules", "--lines", "all"]);
     let done = common::done(command.env(QUICK.0, QUICK.1)).expect_code(0);
-    assert_eq!(done.object()["blind"], 300 - 256, "{}", done.object());
-    assert_eq!(done.kind("health")[0]["event"], "rule_fenced");
+    assert_eq!(done.alerts().len(), 290, "the other rule's alerts; stderr: {}", done.stderr);
+    // Three failures raise the fence; all pairs after them are counted, none is silently skipped.
+    assert_eq!(done.object()["blind"], 300 - 3, "{}", done.object());
+    assert_eq!(done.object()["rule_calls"], 300 + 3, "{}", done.object());
+    let told: Vec<_> = done.kind("health").iter().map(|line| line["event"].clone()).collect();
+    assert_eq!(told, ["rule_fenced"]);
+    done
+}
+
+#[test]
+fn one_that_keeps_hanging_is_fenced_and_its_blind_pairs_are_counted() {
+    let done = fenced("pass");
+    assert_eq!(done.kind("rule_error")[0]["failure"], "timeout");
+    assert!(done.took.as_secs() < 5, "three time limits, not ten: {:?}", done.took);
+}
+
+#[test]
+fn one_that_keeps_crashing_is_fenced_too() {
+    assert_eq!(fenced("os.abort()").kind("rule_error")[0]["failure"], "crash");
 }
 
 #[test]

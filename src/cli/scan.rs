@@ -17,6 +17,7 @@ use super::engine::Engine;
 use super::{Outcome, RulesArgs, show};
 use crate::config::Config;
 use crate::engine::{Until, process_usage};
+use crate::error::ObjectFault;
 use crate::model::{ObjectRef, Severity};
 use crate::pipeline::{Pipeline, Run};
 use crate::report::{CpuStats, RuleStats, Stats, Status};
@@ -164,6 +165,10 @@ fn handle(pipeline: &Pipeline, run: &Run, path: &Path, progress: &ProgressBar) {
         pipeline.object(run, &object, || file::open(path))
     };
     if let Status::Failed(fault) = &report.status {
+        if matches!(fault, ObjectFault::Output(_)) && run.until.stopped.swap(true, Ordering::Relaxed) {
+            // Nobody reads on (`iota scan … | head`): said once, and no further file is begun.
+            return;
+        }
         progress.suspend(|| {
             show::note(&format!("{} `{}`: {}: {fault}", show::paint("31", "failed"), report.object, fault.word()))
         });

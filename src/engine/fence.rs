@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 /// So many failures by timeout or crash without a good answer between them raise the fence.
-const STRIKES: u32 = 3;
+pub(super) const STRIKES: u32 = 3;
 /// How long it stands the first time; doubled each time after.
 const FIRST: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(15 * 60);

@@ -34,6 +34,8 @@ pub(super) struct Limits {
     pub(super) rule_ms: u64,
     pub(super) import_ms: u64,
     pub(super) memory_bytes: u64,
+    /// After so many timeouts in one batch a rule is not run for the rest of it.
+    pub(super) strikes: u32,
     pub(super) reply_bytes: usize,
 }
 
@@ -107,6 +109,9 @@ pub(super) struct ItemReply {
     pub(super) more: bool,
     #[serde(default)]
     pub(super) unparsable: Option<String>,
+    /// Rules that were not run, because they had timed out too often in this batch.
+    #[serde(default)]
+    pub(super) skipped: Vec<u32>,
     pub(super) verdicts: Vec<Verdict>,
 }
 
@@ -195,6 +200,15 @@ pub(crate) struct Tested {
     /// What `rule()` said; `None` if it failed.
     pub(crate) outcome: Option<bool>,
     pub(crate) errors: Vec<Failure>,
+}
+
+/// Rules may be skipped only if they were asked for, once each.
+pub(super) fn check_skipped(skipped: &[u32], asked: Option<&[u32]>, rules: usize) -> Result<(), String> {
+    let known = |rule: &u32| asked.map_or((*rule as usize) < rules, |asked| asked.binary_search(rule).is_ok());
+    if skipped.iter().all(known) && skipped.is_sorted_by(|a, b| a < b) {
+        return Ok(());
+    }
+    Err("it skipped a rule that was not asked for".into())
 }
 
 /// What was asked of one item, to check the reply against. Pairs are answered once, in order.

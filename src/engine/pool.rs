@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::value::RawValue;
 
-use super::fence::Fences;
+use super::fence::{Fences, STRIKES};
 use super::message::{
-    BatchHeader, Failure, FailureKind, Limits, Reply, Request, TestHeader, Tested, Verdict, check_verdicts,
+    BatchHeader, Failure, FailureKind, Limits, Reply, Request, TestHeader, Tested, Verdict, check_skipped,
+    check_verdicts,
 };
 use super::spawn::{Recipe, Spawner};
 use super::worker::{Death, Flow, Welcome, Worker};
@@ -106,10 +107,12 @@ impl Pending {
     }
 
     /// The answer, once `asked` more pairs have given these verdicts.
-    fn answer(mut self, mut verdicts: Vec<Verdict>, asked: usize, fenced: &[u32]) -> Answer {
+    fn answer(mut self, mut verdicts: Vec<Verdict>, calls: usize, mut fenced: Vec<u32>) -> Answer {
+        // The fence may have risen on this very record; then the pair is a failure, not a blind spot.
+        fenced.retain(|rule| self.parts.iter().all(|verdict| verdict.rule != *rule));
         verdicts.append(&mut self.parts);
         verdicts.sort_by_key(|verdict| verdict.rule);
-        Answer::Judged { verdicts, calls: asked + self.settled, fenced: fenced.to_vec() }
+        Answer::Judged { verdicts, calls: calls + self.settled, fenced }
     }
 }
 
@@ -124,6 +127,7 @@ impl Pool {
             // A slow function is slow at importing too; the rule's limit carries its share of a core.
             import_ms: millis(IMPORT.max(5 * settings.rule_timeout)),
             memory_bytes: settings.memory_bytes,
+            strikes: STRIKES,
             reply_bytes: super::frame::MAX_REPLY,
         };
         let welcome = Welcome {
@@ -318,12 +322,15 @@ impl Job<'_> {
             match replies.take(reply, rules)? {
                 Taken::Part => Ok(Flow::More),
                 Taken::End => Ok(Flow::Done),
-                Taken::Item { asked, answer } => {
+                Taken::Item { asked, skipped, answer } => {
                     let Some(pending) = self.pending.pop_front() else { return Err("one answer too many".into()) };
                     let item = pending.item;
                     let answer = match answer {
                         Err(why) => Answer::Unparsable(why),
-                        Ok(verdicts) => pending.answer(verdicts, asked, &self.fenced),
+                        Ok(verdicts) => {
+                            let calls = asked - skipped.len();
+                            pending.answer(verdicts, calls, [&self.fenced[..], &skipped].concat())
+                        }
                     };
                     self.answered += 1;
                     note_timeouts(self.pool, &answer, &mut self.struck);
@@ -359,6 +366,9 @@ impl Job<'_> {
             self.pool.strike(cell.rule);
             vec![Verdict::failed(cell.rule, failure)]
         });
+        if self.struck.iter().filter(|&&rule| rule == cell.rule).count() as u32 == STRIKES {
+            self.fence(cell.rule);
+        }
         if let Some(pending) = self.pending.get_mut(at) {
             pending.parts.extend(verdicts);
             pending.settled += 1;
@@ -366,6 +376,16 @@ impl Job<'_> {
             pending.only = Some(rules.into_iter().filter(|&rule| rule != cell.rule).collect());
         }
         Ok(true)
+    }
+
+    /// Runs a rule no more in this batch.
+    fn fence(&mut self, rule: u32) {
+        self.fenced.push(rule);
+        self.fenced.sort_unstable();
+        self.allowed = self.pool.allowed(&self.fenced);
+        for only in self.pending.iter_mut().filter_map(|pending| pending.only.as_mut()) {
+            only.retain(|&other| other != rule);
+        }
     }
 
     /// The rules that a pending item still waits for.
@@ -412,7 +432,7 @@ struct Replies<'a> {
 
 enum Taken {
     Part,
-    Item { asked: usize, answer: Result<Vec<Verdict>, String> },
+    Item { asked: usize, skipped: Vec<u32>, answer: Result<Vec<Verdict>, String> },
     End,
 }
 
@@ -422,6 +442,7 @@ impl Replies<'_> {
             Reply::Item(item) if item.seq == self.seq && item.i == self.at && self.at < self.items.len() => {
                 let asked = self.sets[self.items[self.at].2].as_deref();
                 check_verdicts(&item.verdicts, asked, rules, &mut self.last)?;
+                check_skipped(&item.skipped, asked, rules)?;
                 self.verdicts.extend(item.verdicts);
                 if item.more {
                     return Ok(Taken::Part);
@@ -430,7 +451,7 @@ impl Replies<'_> {
                 self.last = None;
                 let verdicts = std::mem::take(&mut self.verdicts);
                 let answer = item.unparsable.map_or(Ok(verdicts), Err);
-                Ok(Taken::Item { asked: asked.map_or(rules, <[u32]>::len), answer })
+                Ok(Taken::Item { asked: asked.map_or(rules, <[u32]>::len), skipped: item.skipped, answer })
             }
             Reply::End(end) if end.seq == self.seq && self.at == self.items.len() => Ok(Taken::End),
             Reply::Fatal(fatal) => Err(format!("{} ({})", fatal.message, fatal.reason)),
@@ -442,8 +463,7 @@ impl Replies<'_> {
 fn note_timeouts(pool: &Pool, answer: &Answer, struck: &mut Vec<u32>) {
     let Answer::Judged { verdicts, .. } = answer else { return };
     for verdict in verdicts {
-        let timed_out = verdict.errors.iter().any(|failure| failure.failure == FailureKind::Timeout);
-        if timed_out && !struck.contains(&verdict.rule) {
+        if verdict.errors.iter().any(|failure| failure.failure == FailureKind::Timeout) {
             struck.push(verdict.rule);
             pool.strike(verdict.rule);
         }
