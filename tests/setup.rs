@@ -166,3 +166,49 @@ fn stats_are_complete_and_add_up() {
     }
     assert_eq!((&stats["objects"]["done"], &stats["records"], &stats["alerts"]), (&json!(1), &json!(2), &json!(1)));
 }
+
+#[test]
+fn ctrl_c_ends_cleanly_with_what_was_done() {
+    let slow = "import time\ndef rule(event):\n    time.sleep(0.05)\n    return event.get('eventName') == 'Bad'\n";
+    let mut bench = Bench::new().rule("slow", slow);
+    for n in 0..200 {
+        bench = bench.log(&format!("{n:03}.json"), file(&[record(&n.to_string(), "Bad")]));
+    }
+    let mut command = bench.command(&["scan", "logs", "--rules", "rules", "--jobs", "1", "--stats", "stats.json"]);
+    let child = command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    let interrupted = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(interrupted.expect("kill").success());
+    let output = child.wait_with_output().expect("it ends");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("before it was stopped"), "{stderr}");
+    let alerts = String::from_utf8_lossy(&output.stdout).lines().count() as u64;
+    let text = std::fs::read_to_string(bench.path().join("stats.json")).expect("written");
+    let stats: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert!((1..200).contains(&alerts), "{alerts} alerts; {stderr}");
+    assert_eq!((&stats["alerts"], &stats["evaluated"]), (&json!(alerts), &json!(alerts)), "what is told was done");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_told_once() {
+    let mut bench = Bench::with_rule();
+    for n in 0..50 {
+        bench = bench.log(&format!("{n:03}.json"), file(&[record(&n.to_string(), "Bad")]));
+    }
+    let mut command = bench.command(&["scan", "logs", "--rules", "rules", "--jobs", "1"]);
+    let mut child = command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert_eq!(stderr.matches("could not write").count(), 1, "{stderr}");
+}
