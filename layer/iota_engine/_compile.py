@@ -1,0 +1,191 @@
+"""The compiler: a folder of rules becomes a rulepack.
+
+In: the command line. Out: the pack, a report on stdout, and where asked a bundle and the rules' own tests.
+Separate from the worker: only this side reads YAML, walks folders and writes files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from iota_engine import ENGINE_VERSION
+from iota_engine._digest import sha256
+from iota_engine._discover import Discovery
+from iota_engine._importpass import WorkerDied, import_all, site_folders
+from iota_engine._inline import translate_filters
+from iota_engine._metadata import Unusable
+from iota_engine._pack import pack_bytes
+from iota_engine._rule import IOTA_FUNCTIONS, PANTHER_FUNCTIONS
+from iota_engine._syntax import top_level_names
+from iota_engine._testcases import test_cases
+from iota_engine._tree import Tree
+from iota_engine._yaml import YamlMissing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from iota_engine._found import Candidate, Found
+
+_NOT_COMPILED = {"op": "anything", "reason": "conditions are not compiled yet"}
+
+
+class CannotRun(Exception):
+    """The compilation cannot run at all; the text goes to stderr."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run `compile` and return its exit code."""
+    options = _options(arguments)
+    try:
+        report = compile_rules(options)
+    except (CannotRun, YamlMissing, WorkerDied) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    except OSError as error:
+        sys.stderr.write(f"`{error.filename}`: {error.strerror}\n")
+        return 2
+    sys.stdout.write(json.dumps(report) + "\n")
+    return 0
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="iota_engine compile", allow_abbrev=False)
+    parser.add_argument("rules", nargs="+", type=Path, metavar="RULES")
+    parser.add_argument("--output", required=True, type=Path, metavar="FILE")
+    parser.add_argument("--include", action="append", default=[], type=Path, metavar="DIR")
+    parser.add_argument("--bundle", action="store_true")
+    parser.add_argument("--include-disabled", action="store_true")
+    parser.add_argument("--no-import", action="store_true")
+    parser.add_argument("--tests", type=Path, metavar="FILE")
+    return parser.parse_intermixed_args(arguments)
+
+
+def compile_rules(options: argparse.Namespace) -> dict[str, Any]:
+    """Compile as the options say and return the report."""
+    folders = [_folder(path) for path in options.rules]
+    tree = Tree(folders[0], bundled=options.bundle)
+    discovery = Discovery(tree)
+    for folder in folders:
+        tree.add_folder(folder)
+        discovery.rules_folder(folder)
+    for path in options.include:
+        discovery.helper_folder(_folder(path))
+    found = discovery.found
+    _refuse_twins(found)
+    rules = _chosen(found, include_disabled=options.include_disabled)
+    if not options.no_import:
+        rules = _importable(rules, found)
+    cases = test_cases(rules, found)
+    pack, digest = pack_bytes(_parts(rules, found))
+    output: Path = options.output
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if options.bundle:
+        tree.copy(_files(rules, found), output.parent / "rules")
+    output.write_bytes(pack)
+    if options.tests is not None:
+        options.tests.write_text(json.dumps(cases), encoding="utf-8")
+    return _report(rules, found, digest)
+
+
+def _folder(path: Path) -> Path:
+    if not path.is_dir():
+        message = f"`{path}` is not a folder; give the folder that holds the rules"
+        raise CannotRun(message)
+    return path.absolute()
+
+
+def _refuse_twins(found: Found) -> None:
+    owners: dict[str, Candidate] = {}
+    for candidate in found.rules:
+        first = owners.setdefault(candidate.entry["id"], candidate)
+        if first is not candidate:
+            places = [found.tree.name(each.files[-1]) for each in (first, candidate)]
+            message = f"two rules have the id `{candidate.entry['id']}`: `{places[0]}` and `{places[1]}`; rename one"
+            raise CannotRun(message)
+
+
+def _chosen(found: Found, *, include_disabled: bool) -> list[Candidate]:
+    """Return the rules to pack, sorted by id, their entries complete but for what an import tells."""
+    chosen = []
+    for candidate in sorted(found.rules, key=lambda each: str(each.entry["id"])):
+        entry = candidate.entry
+        if not candidate.enabled and not include_disabled:
+            found.list(candidate.file, "`Enabled` is false", entry["id"])
+            continue
+        try:
+            entry["inline_filters"] = translate_filters(candidate.document.get("InlineFilters"))
+        except Unusable as problem:
+            found.fail(candidate.files[-1], str(problem), entry["id"])
+            continue
+        names = PANTHER_FUNCTIONS if entry["form"] == "panther" else IOTA_FUNCTIONS
+        defined = top_level_names(candidate.syntax)
+        digests = "".join(found.tree.digest(file) for file in candidate.files)
+        entry["path"] = found.tree.name(candidate.file)
+        entry["functions"] = [name for name in names if name in defined]
+        entry["digest"] = sha256(digests.encode("ascii"))
+        entry["condition"] = _NOT_COMPILED
+        chosen.append(candidate)
+    return chosen
+
+
+def _importable(rules: list[Candidate], found: Found) -> list[Candidate]:
+    """Return the rules that a worker can load; tell of the others."""
+    if not rules:
+        return rules
+    draft, digest = pack_bytes(_parts(rules, found))
+    *answers, model = import_all(draft, digest, found.tree, _files(rules, found), len(rules))
+    if found.data_models and model.get("error"):
+        entry, error = found.data_models[0], model["error"]
+        told = {"id": entry["id"], "path": error["file"] or entry["path"], "line": error["line"]}
+        found.failed.append({**told, "reason": error["exception"]})
+    kept = []
+    for candidate, answer in zip(rules, answers, strict=True):
+        error = answer.get("error")
+        if error is None:
+            candidate.entry["functions"] = answer["functions"]
+            kept.append(candidate)
+            continue
+        told = {"id": candidate.entry["id"], "path": error["file"] or candidate.entry["path"], "line": error["line"]}
+        found.failed.append({**told, "reason": error["exception"]})
+    return kept
+
+
+def _files(rules: list[Candidate], found: Found) -> list[Path]:
+    return [file for candidate in rules for file in candidate.files] + found.support
+
+
+def _parts(rules: list[Candidate], found: Found) -> dict[str, Any]:
+    return {
+        "engine_version": ENGINE_VERSION,
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "files": found.tree.digests(_files(rules, found)),
+        "paths": [found.tree.name(folder) for folder in found.helper_folders],
+        "data_models": found.data_models,
+        "rules": [candidate.entry for candidate in rules],
+        "failed": _sorted(found.failed),
+        "listed": _sorted(found.listed),
+    }
+
+
+def _sorted(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(told, key=lambda each: (each["path"], each["id"] or "", each["reason"]))
+
+
+def _report(rules: list[Candidate], found: Found, digest: str) -> dict[str, Any]:
+    open_rules = [
+        {"id": candidate.entry["id"], "reason": candidate.entry["condition"]["reason"]}
+        for candidate in rules
+        if candidate.entry["condition"]["op"] == "anything"
+    ]
+    return {
+        "digest": digest,
+        "rules": len(rules),
+        "failed": _sorted(found.failed),
+        "listed": _sorted(found.listed),
+        "unconditioned": open_rules,
+        "site": site_folders(),
+    }

@@ -1,0 +1,81 @@
+"""Frames: length-prefixed messages over a pair of pipes.
+
+In: file descriptors. Out: (header, body) pairs, and reply frames written in few system calls.
+Knows bytes only; what a message means is decided in `_serve`.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+
+from iota_engine._codec import decode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# The largest request Rust may send; a longer length means that the two sides have lost step.
+MAX_REQUEST = 8 * 1024 * 1024
+# Replies are gathered up to this size: a write per item would wake the reader thousands of times a second.
+FLUSH_BYTES = 32 * 1024
+
+_LENGTHS = struct.Struct(">II")
+# The first length counts the second.
+_COUNTED = 4
+# Bound here, before any rule is imported, so that a rule that replaces them harms only itself.
+_read, _write = os.read, os.write
+
+
+class FrameError(Exception):
+    """The stream is not what the protocol says: the worker must end."""
+
+
+class Frames:
+    """Both directions of the conversation with Rust."""
+
+    def __init__(self, source: int, sink: int) -> None:
+        """Read from the descriptor `source`, write to the descriptor `sink`."""
+        self._source = source
+        self._sink = sink
+        self._pending = bytearray()
+
+    def read(self) -> tuple[dict[str, Any], memoryview] | None:
+        """Return the next request, or None at end of file between two frames."""
+        lengths = self._exactly(8, may_end=True)
+        if not lengths:
+            return None
+        total, header_length = _LENGTHS.unpack(lengths)
+        if not _COUNTED <= total <= MAX_REQUEST or header_length > total - _COUNTED:
+            message = f"frame of {total} bytes with a header of {header_length} is out of bounds"
+            raise FrameError(message)
+        payload = memoryview(self._exactly(total - _COUNTED))
+        header = decode(str(payload[:header_length], "utf-8"))
+        return header, payload[header_length:]
+
+    def write(self, header: str) -> None:
+        """Queue one reply; `header` is JSON text in ASCII."""
+        data = header.encode("ascii")
+        self._pending += _LENGTHS.pack(len(data) + _COUNTED, len(data))
+        self._pending += data
+        if len(self._pending) >= FLUSH_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send all queued replies."""
+        view = memoryview(bytes(self._pending))
+        self._pending.clear()
+        while view:
+            view = view[_write(self._sink, view) :]
+
+    def _exactly(self, count: int, *, may_end: bool = False) -> bytearray:
+        data = bytearray()
+        while len(data) < count:
+            chunk = _read(self._source, count - len(data))
+            if not chunk:
+                if may_end and not data:
+                    return data
+                message = f"the stream ended after {len(data)} of {count} bytes"
+                raise FrameError(message)
+            data += chunk
+        return data

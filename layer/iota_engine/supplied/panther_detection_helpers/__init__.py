@@ -1,0 +1,1 @@
+"""The part of Panther's helper library that rules use: see `caching`."""
