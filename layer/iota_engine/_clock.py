@@ -6,6 +6,7 @@ Separate because signals are easy to get wrong: all the care about where one may
 Two rules keep a verdict from being lost or doubled at the edge of a call:
 * the signal raises only while the innermost frame is *not* the engine's (so not before the call, not after the return);
 * looking outwards, the first engine frame must be one of the functions that call rule code (`calls_rules`).
+Code that runs no Python at all (one long call into C) cannot be struck: that is what Rust's hard limit is for.
 """
 
 from __future__ import annotations

@@ -102,6 +102,7 @@ class Discovery:
                 self._owned.add(python.resolve())
             return
         kind = document.get("AnalysisType")
+        kind = kind.lower() if isinstance(kind, str) else kind
         if kind is None:
             if python.is_file() or "RuleID" in document:
                 self._beside[file.with_suffix("")] = (file, document)

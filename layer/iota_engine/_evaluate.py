@@ -39,6 +39,8 @@ class Evaluator:
         self._cell = cell
         self._clock = clock
         self._sources = sources
+        # How often each rule has timed out in the batch at hand.
+        self.timeouts: dict[int, int] = {}
 
     @calls_rules
     def run(self, item: int, plan: Plan, event: Event, verdicts: list[tuple[int, str]]) -> None:
@@ -55,7 +57,7 @@ class Evaluator:
             try:
                 result = function(event)
             except BaseException as error:  # noqa: BLE001  # a rule may raise anything, `SystemExit` too
-                verdicts.append((index, _missed(index, self.told(error, "rule"))))
+                verdicts.append((index, _missed(index, self._failed(index, error, "rule"))))
                 continue
             if result is False:
                 continue
@@ -66,6 +68,13 @@ class Evaluator:
             if verdict is not None:
                 verdicts.append((index, verdict))
         cell.tick = tick
+
+    def _failed(self, index: int, error: BaseException, phase: str) -> Failure:
+        """Tell of a rule's exception, and count it if it is a timeout."""
+        told = self.told(error, phase)
+        if told["failure"] == "timeout":
+            self.timeouts[index] = self.timeouts.get(index, 0) + 1
+        return told
 
     def told(self, error: BaseException, phase: str) -> Failure:
         """Turn an exception out of rule code into the protocol's error object."""
@@ -83,7 +92,7 @@ class Evaluator:
                 if not _truth(result):
                     return None
             except BaseException as error:  # noqa: BLE001  # the result's `__bool__` may raise anything
-                return _missed(rule.index, self.told(error, "rule"))
+                return _missed(rule.index, self._failed(rule.index, error, "rule"))
         return self._matched(rule, event)
 
     def _matched(self, rule: Rule, event: Event) -> str:
@@ -95,7 +104,7 @@ class Evaluator:
             try:
                 answers[name] = ask(rule, name, event)
             except BaseException as error:  # noqa: BLE001  # the match stands, whatever the function raises
-                errors.append(self.told(error, name))
+                errors.append(self._failed(rule.index, error, name))
                 answers[name] = _fallback(rule, name, error)
         return _verdict(rule, answers, errors)
 

@@ -52,7 +52,7 @@ class _Worker:
             message = "it has no pipes"
             raise WorkerDied(message)
         self._requests, self._replies = self._process.stdin, self._process.stdout
-        limits = {"rule_ms": IMPORT_MS, "import_ms": IMPORT_MS, "memory_bytes": 0, "reply_bytes": 1 << 20}
+        limits = {"rule_ms": IMPORT_MS, "import_ms": IMPORT_MS, "memory_bytes": 0, "strikes": 1, "reply_bytes": 1 << 20}
         start = {"type": "start", "protocol": PROTOCOL, "engine_version": ENGINE_VERSION, "pack": str(pack)}
         more = {"rules": str(rules), "digest": digest, "cell": str(cell), "limits": limits, "site": site_folders()}
         hello = self.ask({**start, **more})

@@ -54,6 +54,7 @@ class Worker:
         pack, digest = read_pack(start["pack"], start.get("digest"))
         self._frames = frames
         self._reply_bytes: int = limits["reply_bytes"]
+        self._strikes: int = limits["strikes"]
         self._cell = Cell(start["cell"])
         self._clock = Clock(self._cell, limits["rule_ms"], limits["import_ms"])
         self._sources = Sources(start["rules"], pack["files"], pack["paths"])
@@ -106,6 +107,7 @@ class Worker:
             if rule.retry:
                 rule.call = None
         ticks = self._clock.ticks
+        self._evaluator.timeouts.clear()
         for item, (offset, length, chosen) in enumerate(header["items"]):
             parsed, reason = parse_record(body[offset : offset + length])
             if parsed is None:
@@ -115,9 +117,11 @@ class Worker:
                 continue
             if chosen not in plans:
                 plans[chosen] = self._plan(item, header["sets"][chosen])
-            self._reply(seq, item, self._verdicts(item, plans[chosen], parsed))
-            # Slow rules: what is known must not wait for the buffer to fill.
-            if self._clock.ticks != ticks:
+            plan, skipped = self._awake(plans[chosen])
+            verdicts = self._verdicts(item, plan, parsed)
+            self._reply(seq, item, verdicts, skipped)
+            # A match must not be lost with a worker that dies later, nor wait behind slow rules.
+            if verdicts or self._clock.ticks != ticks:
                 ticks = self._clock.ticks
                 self._frames.flush()
         self._frames.write(f'{{"type":"end","seq":{seq}}}')
@@ -184,6 +188,14 @@ class Worker:
                 (panther if rule.is_panther else iota).append((index, rule.call))
         return panther, iota
 
+    def _awake(self, plan: tuple[Plan, Plan]) -> tuple[tuple[Plan, Plan], list[int]]:
+        """Return the plan without rules that have timed out too often in this batch, and those rules."""
+        tired = {index for index, times in self._evaluator.timeouts.items() if times >= self._strikes}
+        if not tired:
+            return plan, []
+        panther, iota = ([step for step in form if step[0] not in tired] for form in plan)
+        return (panther, iota), sorted(index for form in plan for index, _ in form if index in tired)
+
     def _verdicts(self, item: int, plan: tuple[Plan, Plan], parsed: dict[str, Any]) -> list[str]:
         panther, iota = plan
         verdicts: list[tuple[int, str]] = []
@@ -197,10 +209,11 @@ class Worker:
             verdicts.sort()
         return [text for _, text in verdicts]
 
-    def _reply(self, seq: int, item: int, verdicts: list[str]) -> None:
+    def _reply(self, seq: int, item: int, verdicts: list[str], skipped: list[int]) -> None:
         """Write the verdicts of one item, in several frames where one would be too long."""
         head = f'{{"type":"item","seq":{seq},"i":{item},'
-        room = self._reply_bytes - len(head) - 64
+        tail = f'"skipped":{skipped},' if skipped else ""
+        room = self._reply_bytes - len(head) - len(tail) - 64
         part: list[str] = []
         size = 0
         for verdict in verdicts:
@@ -209,4 +222,4 @@ class Worker:
                 part, size = [], 0
             part.append(verdict)
             size += len(verdict) + 1
-        self._frames.write(f'{head}"verdicts":[{",".join(part)}]}}')
+        self._frames.write(f'{head}{tail}"verdicts":[{",".join(part)}]}}')

@@ -8,22 +8,24 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 from pathlib import Path
 
 import pytest
 
-import iota_engine
-
-# Workers run with `-B`: compiled once here, they start in half the time.
-compileall.compile_dir(Path(iota_engine.__file__).parent, quiet=1)
-
 LAYER = Path(__file__).resolve().parent.parent
-LIMITS = {"rule_ms": 400, "import_ms": 2000, "memory_bytes": 1 << 30, "reply_bytes": 1 << 20}
+# Workers run with `-B`: from a copy that is compiled once, outside of the tree, they start in half the time.
+_COPY = tempfile.TemporaryDirectory(prefix="iota-engine-")
+shutil.copytree(LAYER / "iota_engine", Path(_COPY.name, "iota_engine"))
+compileall.compile_dir(_COPY.name, quiet=1)
+
+LIMITS = {"rule_ms": 400, "import_ms": 2000, "memory_bytes": 1 << 30, "strikes": 3, "reply_bytes": 1 << 20}
 
 
 def write_files(folder, files):
@@ -66,7 +68,7 @@ class Engine:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=cell.parent,
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(LAYER)},
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": _COPY.name},
         )
         # Drained like Rust does it: a rule that prints must not block.
         self.errors = bytearray()

@@ -140,7 +140,7 @@ def test_nothing_holds_up_the_exit(make_rule):
     engine.verdict({})
     start = time.monotonic()
     assert engine.close() == 0
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 3
 
 
 def test_a_dataclass_can_be_defined(make_rule):

@@ -192,3 +192,25 @@ def test_the_cell_names_the_running_pair(make_rule):
         pass
     later, _, _, phase = struct.unpack_from("<QIII", engine.cell.read_bytes())
     assert (later > tick, phase) == (True, 0)
+
+
+@pytest.mark.parametrize(
+    ("body", "phase"),
+    [("os._exit(9)", 3), ("os.abort()", 3), ("return True\ndef title(e): os._exit(9) if e.get('n') else ''", 4)],
+)
+def test_a_worker_that_dies_leaves_its_pair_in_the_cell(make_engine, body, phase):
+    """After a crash the cell names the pair to blame, and matches of earlier items have been answered."""
+    quiet, crash = "def rule(e): return False", f"import os\ndef rule(e):\n  if e.get('n'): {body}\n"
+    if phase == 4:
+        crash = f"import os\ndef rule(e): {body}\n"
+    engine = make_engine({"a.py": "def rule(e): return True", "b.py": quiet, "c.py": crash, "d.py": quiet})
+    records = [b'{"n":0}', b'{"n":0}', b'{"n":1}', b'{"n":0}']
+    header = {"type": "batch", "seq": 1, "sets": [None], "items": [[7 * n, 7, 0] for n in range(4)]}
+    engine.send(header, b"".join(records))
+    replies = []
+    while (reply := engine.receive()) is not None:
+        replies.append(reply["i"])
+    _, item, rule, found = struct.unpack_from("<QIII", engine.cell.read_bytes())
+    print("expected item 2 rule 2 phase", phase, "got", item, rule, found, "answered", replies)
+    assert (item, rule, found) == (2, 2, phase)
+    assert replies == [0, 1]

