@@ -32,7 +32,7 @@ test-rust: $(VENV)/dev ## ingestion, engine, function and command, through the r
 	cargo test $(CARGO_FLAGS)
 
 test-engine: $(VENV)/dev ## the Python engine, through its pipes
-	cd layer && python -m pytest -q
+	cd layer && python -m pytest
 
 test-rules: build ## the rules' own tests, and the story they must catch
 	python events/make_story.py --check
