@@ -51,13 +51,25 @@ def _case(test: Any) -> dict[str, Any]:
     if not isinstance(mocks or [], list) or not all(_is_mock(mock) for mock in mocks or []):
         message = f"`{name}` has a mock without `objectName`; write `- objectName: name` and `returnValue: value`"
         raise BadCase(message)
-    case = {"name": name, "expected": expected, "log": log, "mocks": mocks or []}
+    case = {"name": name, "expected": expected, "log": log, "mocks": mocks or [], "values": _values(name, test)}
     try:
         json.dumps(case, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         message = f"`{name}` holds what JSON cannot: {error}"
         raise BadCase(message) from error
     return case
+
+
+def _values(name: str, test: dict[str, Any]) -> dict[str, str]:
+    """Return what the other functions must say, where the test asks for that."""
+    values = {}
+    for key, function in (("ExpectedTitle", "title"), ("ExpectedSeverity", "severity"), ("ExpectedDedup", "dedup")):
+        if key in test:
+            if not isinstance(test[key], str):
+                message = f"`{name}` has `{key}: {test[key]}`; write a string"
+                raise BadCase(message)
+            values[function] = test[key].upper() if function == "severity" else test[key]
+    return values
 
 
 def _is_mock(mock: Any) -> bool:

@@ -19,12 +19,18 @@ pub(super) fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "iota: {text}");
 }
 
+/// One line without the command's name: part of a table.
+pub(super) fn line(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 /// Rules that could not load: each is a detection that does not happen.
 pub(super) fn unloaded(pack: &Rulepack) {
     failed(&pack.failed);
 }
 
-fn failed(unloaded: &[Unloaded]) {
+/// The same for any list of them.
+pub(super) fn failed(unloaded: &[Unloaded]) {
     for rule in unloaded {
         let line = rule.line.map(|line| format!(":{line}")).unwrap_or_default();
         note(&format!("{} `{}{line}` is not loaded: {}", paint("31", "rule"), rule.path, rule.reason));

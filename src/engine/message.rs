@@ -199,7 +199,12 @@ pub(crate) struct Tested {
     pub(super) seq: u64,
     /// What `rule()` said; `None` if it failed.
     pub(crate) outcome: Option<bool>,
+    /// What the other functions said, by name: `value` or `error`.
+    pub(crate) functions: serde_json::Map<String, serde_json::Value>,
     pub(crate) errors: Vec<Failure>,
+    /// What rule code printed meanwhile.
+    #[serde(skip)]
+    pub(crate) printed: Vec<String>,
 }
 
 /// Rules may be skipped only if they were asked for, once each.

@@ -195,13 +195,14 @@ impl Pool {
             }
             _ => Err("an answer to something else".into()),
         });
+        let (printed, _) = worker.take_noise();
         self.check_in(worker, outcome.is_ok());
         match (outcome, answer) {
-            (Ok(()), Some(tested)) => Ok(tested),
+            (Ok(()), Some(tested)) => Ok(Tested { printed, ..tested }),
             (Err(Death::Over), _) => Err(EngineError::Over),
             (Err(death), _) => {
                 let errors = vec![failure_of(&death)];
-                Ok(Tested { seq, outcome: None, errors })
+                Ok(Tested { seq, outcome: None, functions: serde_json::Map::new(), errors, printed })
             }
             (Ok(()), None) => Err(EngineError::Broken("a test without an answer".into())),
         }
