@@ -56,6 +56,10 @@ fn every_record_of_the_real_data_set_is_accounted_for() {
     let expected = ids(&one);
     assert!(expected.len() > 50, "only {} alerts", expected.len());
     assert_eq!(ids(&scan("3")), expected, "any number of jobs finds the same");
+    // The function itself, file by file, each an invocation of its own: a match may be told twice, with one id.
+    let local = bench.run(&["local", "real", "--once", "--rules", "rules"]).expect_code(0);
+    let told: BTreeSet<String> = local.kind("alert").iter().map(|alert| alert["alert_id"].to_string()).collect();
+    assert_eq!(told, expected, "the function finds what a scan finds");
 }
 
 #[test]

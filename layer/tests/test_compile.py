@@ -366,7 +366,7 @@ Tests:
     Mocks:
       - objectName: helper
         returnValue: true
-  - {Name: two, ExpectedResult: false, Log: {}}
+  - {Name: two, ExpectedResult: false, Log: {}, ExpectedTitle: t, ExpectedSeverity: Low}
 """
 
 
@@ -376,10 +376,11 @@ def test_the_rules_own_tests_are_written(tmp_path):
     compiled(tmp_path, {"a.py": RULE, "r.py": RULE, "r.yml": TESTS}, "--tests", str(output))
     log = {"eventName": "X", "nested": {"no": "yes", "number": 644, "time": "2024-01-01"}}
     mocks = [{"objectName": "helper", "returnValue": True}]
+    values = {"title": "t", "severity": "LOW"}
     common = {"rule": 1, "id": "r", "path": "r.yml"}
     expected = [
-        {**common, "name": "one", "expected": True, "log": log, "mocks": mocks},
-        {**common, "name": "two", "expected": False, "log": {}, "mocks": []},
+        {**common, "name": "one", "expected": True, "log": log, "mocks": mocks, "values": {}},
+        {**common, "name": "two", "expected": False, "log": {}, "mocks": [], "values": values},
     ]
     got = json.loads(output.read_text())
     print("expected", expected, "got", got)
@@ -393,6 +394,7 @@ def test_the_rules_own_tests_are_written(tmp_path):
         ("{ExpectedResult: true, Log: {}}", "test 1: has no `Name`"),
         ("{Name: n, Log: {}}", "test 1: `n` has `ExpectedResult: None`; use true or false"),
         ("{Name: n, ExpectedResult: true}", "test 1: `n` has no `Log`"),
+        ("{Name: n, ExpectedResult: true, Log: {}, ExpectedTitle: 5}", "test 1: `n` has `ExpectedTitle: 5`; write a"),
         ("{Name: n, ExpectedResult: true, Log: {}, Mocks: [a]}", "test 1: `n` has a mock without `objectName`"),
         ("{Name: n, ExpectedResult: true, Log: {a: !!binary aGk=}}", "test 1: `n` holds what JSON cannot"),
     ],

@@ -9,12 +9,14 @@ import os
 import socket
 import subprocess
 import sys
+import tarfile
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from support import (
@@ -34,6 +36,7 @@ from support import (
 boto3 = pytest.importorskip("boto3")
 moto_server = pytest.importorskip("moto.server")
 
+REAL = ROOT.parent / "shared" / "data" / "sans-504.tar.gz"
 FUNCTION = "iota-detect"
 REGION = "us-east-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION}
@@ -57,6 +60,12 @@ class Store(NamedTuple):
 
     endpoint: str
     versions: dict[str, str]
+
+    def client(self) -> Any:
+        """A client of it that is none of ours."""
+        return boto3.client(
+            "s3", endpoint_url=self.endpoint, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test"
+        )
 
 
 class Function:
@@ -92,21 +101,18 @@ def store() -> Iterator[Store]:
     server.start()
     try:
         host, port = server.get_host_and_port()
-        endpoint = f"http://{host}:{port}"
-        s3 = boto3.client(
-            "s3", endpoint_url=endpoint, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test"
-        )
+        store = Store(f"http://{host}:{port}", {})
+        s3 = store.client()
         s3.create_bucket(Bucket=BUCKET)
         s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        versions = {}
         for key in log_keys():
             body = (EVENTS / "bucket" / key).read_bytes()
             # As CloudTrail writes them: the SDK must not be tempted to unpack by the header.
             put = s3.put_object(
                 Bucket=BUCKET, Key=key, Body=body, ContentType="application/json", ContentEncoding="gzip"
             )
-            versions[key] = put["VersionId"]
-        yield Store(endpoint, versions)
+            store.versions[key] = put["VersionId"]
+        yield store
     finally:
         server.stop()
 
@@ -168,6 +174,33 @@ def test_a_bucket_gives_what_a_scan_gives(function: Function, pack: Path) -> Non
 
     assert {alert["alert_id"] for alert in scan(EVENTS / "bucket", pack)} == {alert["alert_id"] for alert in alerts}
     assert expected_alerts(log_keys()) == found_alerts(lines)
+
+
+def test_the_real_data_set_gives_what_a_scan_gives(
+    function: Function, store: Store, pack: Path, tmp_path: Path
+) -> None:
+    """Thousands of real files, a hundred to a notification: every record accounted for, and a scan's alert ids."""
+    if not REAL.exists():
+        pytest.skip(f"`{REAL.name}` is not beside the project")
+    with tarfile.open(REAL) as archive:
+        archive.extractall(tmp_path, filter="data")
+    files = sorted(tmp_path.rglob("*.json.gz"))
+    keys = [file.relative_to(tmp_path).as_posix() for file in files]
+    for key, file in zip(keys, files, strict=True):
+        store.client().put_object(Bucket=BUCKET, Key=key, Body=file.read_bytes())
+    lines = []
+    for at in range(0, len(keys), 100):
+        records = [notification(key)["Records"][0] for key in keys[at : at + 100]]
+        lines += function.invoke({"Records": records})[1]
+
+    objects = [line for line in lines if line["kind"] == "object"]
+    alerts = {line["alert_id"] for line in lines if line["kind"] == "alert"}
+
+    assert {"done": 3871} == Counter(entry["status"] for entry in objects)
+    assert 30476 == sum(entry["records"] for entry in objects)
+    assert 30476 == sum(entry["evaluated"] + entry["repeat"] for entry in objects)
+    assert {alert["alert_id"] for alert in scan(tmp_path, pack)} == alerts
+    assert alerts
 
 
 def test_every_file_is_accounted_for(function: Function) -> None:
