@@ -86,3 +86,24 @@ fn junit_is_xml_that_counts() {
     assert!(xml.contains(r#"tests="3" failures="1""#), "{xml}");
     assert!(xml.contains(r#"name="&lt;x&gt;"><failure message="expected a match, got no match">"#), "{xml}");
 }
+
+#[test]
+fn a_new_rule_passes_its_own_tests() {
+    let Some(bench) = bench("") else { return };
+    let mut event = common::record("e-1", "CreateUser");
+    event["requestParameters"] =
+        serde_json::json!({"userName": "on: \"x\"", "tags": [{"key": "no", "value": "2026-03-14"}], "n": 0.5});
+    let file = common::gzip(common::file(&[common::record("e-0", "Other"), event]));
+    let bench = bench.log("x.json.gz", file);
+    let args = ["new", "fresh/aws_user_created", "--from", "logs/x.json.gz", "--index", "1"];
+    bench.run(&args).expect_code(0).expect_stderr("iota test fresh/aws_user_created.py");
+    bench.run(&["test", "fresh", "--require-both"]).expect_code(0).expect_stderr("2 tests of 1 rule: 2 passed");
+    let done = bench.run(&["scan", "logs", "--rules", "fresh"]).expect_code(0);
+    assert_eq!(done.alerts(), ["Custom.AwsUserCreated:e-1"]);
+    bench.run(&args).expect_code(2).expect_stderr("is there already");
+    bench
+        .run(&["new", "fresh/b", "--from", "logs/x.json.gz", "--index", "9"])
+        .expect_code(2)
+        .expect_stderr("2 records");
+    bench.run(&["new", "fresh/Bad-Name", "--from", "logs/x.json.gz"]).expect_code(2).expect_stderr("`Bad-Name`");
+}

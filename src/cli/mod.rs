@@ -6,6 +6,7 @@
 mod compile;
 mod engine;
 mod local;
+mod new;
 mod scan;
 mod show;
 mod stage;
@@ -34,6 +35,8 @@ enum Command {
     Local(local::LocalArgs),
     /// Run the rules' own tests
     Test(test::TestArgs),
+    /// Write a rule and its tests from an event
+    New(new::NewArgs),
     /// Build the rulepack that the function runs, and list what could not load
     Compile(compile::CompileArgs),
     #[command(hide = true)]
@@ -91,6 +94,7 @@ pub fn main() -> ExitCode {
         Command::Scan(args) => scan::run(args),
         Command::Local(args) => run_local(args),
         Command::Test(args) => test::run(args),
+        Command::New(args) => new::run(args),
         Command::Compile(args) => compile::run(args),
         Command::Stage(args) => stage::run(args),
     };
