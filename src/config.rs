@@ -45,6 +45,8 @@ pub(crate) struct Config {
     pub rulepack: PathBuf,
     /// The function's name, where we run as one.
     pub function_name: Option<String>,
+    /// Our own log group: its events are refused, or every line would beget another.
+    pub(crate) log_group: Option<String>,
     /// An S3 endpoint of the user's own (`AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`): addressed by path.
     pub custom_s3_endpoint: bool,
     /// Variables that begin with `IOTA_` and mean nothing to us: a misspelt setting is worth a line.
@@ -114,6 +116,7 @@ impl Config {
             rules: env.path("IOTA_RULES"),
             rulepack: env.path("IOTA_RULEPACK").unwrap_or_else(|| "/opt/iota/rulepack.json".into()),
             function_name: env.text("AWS_LAMBDA_FUNCTION_NAME"),
+            log_group: env.text("AWS_LAMBDA_LOG_GROUP_NAME"),
             custom_s3_endpoint: env.text("AWS_ENDPOINT_URL_S3").or(env.text("AWS_ENDPOINT_URL")).is_some(),
             unknown: Vec::new(),
         })

@@ -78,6 +78,11 @@ impl ObjectFault {
         }
     }
 
+    /// True if trying again may help: the object itself is not what is wrong.
+    pub(crate) fn is_temporary(&self) -> bool {
+        matches!(self, Self::Read(_) | Self::Engine(_) | Self::Deadline | Self::Stopped | Self::Output(_))
+    }
+
     /// Recovers the fault that a reader passed through `io::Error`; any other I/O error is a failed read.
     pub(crate) fn from_io(error: io::Error) -> Self {
         match error.downcast::<Self>() {

@@ -4,14 +4,20 @@
 //! event, and a test event as nothing (see `docs/delivery.md`). An envelope is a list of units; a unit succeeds or
 //! fails as a whole, because that is what its sender can repeat.
 
+use std::io::Read as _;
+
 use aws_lambda_events::sqs::SqsBatchResponse;
+use base64::Engine as _;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
+use crate::gunzip::Gunzip;
 use crate::model::ObjectRef;
 
-/// How deep envelopes may nest: EventBridge in SNS in SQS is three.
-const MAX_NESTING: u32 = 5;
+/// How deep envelopes may nest: EventBridge in SNS in SQS in a failure record is four.
+const MAX_NESTING: u32 = 6;
+/// CloudWatch Logs sends at most 1 MB of base64; this is what it may unpack to.
+const MAX_LOGS_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What one invocation asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,24 +33,44 @@ pub(crate) struct Invocation {
 pub(crate) struct Unit {
     /// The sender's name for it, where the answer wants one.
     pub(crate) id: String,
-    /// The objects it speaks of, or why it can't be understood.
-    pub(crate) work: Result<Vec<ObjectRef>, String>,
+    /// What it speaks of, or why it can't be understood.
+    pub(crate) work: Result<Vec<Work>, String>,
+}
+
+/// Records to be judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// They lie in a log file.
+    Object(ObjectRef),
+    /// They came with the payload: a name for where from, and JSON.
+    Inline(ObjectRef, Vec<u8>),
 }
 
 /// What the sender expects to hear.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AnswerShape {
     /// Success or an error for the whole invocation.
     Whole,
     /// The ids of the messages that failed.
     SqsBatch,
+    /// A result for each task, under the schema and id of the invocation.
+    S3Batch { schema: String, invocation: String },
 }
 
 /// How one unit ended.
 pub(crate) struct Outcome<'a> {
     pub(crate) id: &'a str,
     /// What failed in it.
-    pub(crate) failures: Vec<String>,
+    pub(crate) failures: Vec<Failure>,
+}
+
+/// One object that failed, or a message that can't be understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// Trying again may help.
+    pub(crate) temporary: bool,
+    /// What failed, by name.
+    pub(crate) message: String,
 }
 
 /// An invocation that failed as a whole.
@@ -56,28 +82,34 @@ pub(crate) struct Failed {
     pub(crate) message: String,
 }
 
-/// Reads a payload.
-pub(crate) fn parse(payload: &Value) -> Result<Invocation, Failed> {
+/// Reads a payload. `own_log_group` is where our own lines go: a subscription that brought them back to us would never
+/// end.
+pub(crate) fn parse(payload: &Value, own_log_group: Option<&str>) -> Result<Invocation, Failed> {
+    let unknown = |message| Failed { word: "UnknownPayload", message };
+    let reader = Reader { own_log_group };
     if let Some(messages) = records_from(payload, "eventSource", "aws:sqs") {
-        let units = messages
-            .iter()
-            .map(|message| Unit {
-                id: message["messageId"].as_str().unwrap_or_default().to_owned(),
-                work: embedded(message, "body", 1),
-            })
-            .collect();
-        return Ok(Invocation { units, answer: AnswerShape::SqsBatch });
+        let unit = |message: &Value| Unit {
+            id: message["messageId"].as_str().unwrap_or_default().to_owned(),
+            work: reader.embedded(message, "body", 1),
+        };
+        return Ok(Invocation { units: messages.iter().map(unit).collect(), answer: AnswerShape::SqsBatch });
     }
-    let work = lower(payload, 0).map_err(|message| Failed { word: "UnknownPayload", message })?;
-    let unit = Unit { id: String::new(), work: Ok(work) };
-    Ok(Invocation { units: vec![unit], answer: AnswerShape::Whole })
+    if let (Some(schema), Some(tasks)) = (payload["invocationSchemaVersion"].as_str(), payload["tasks"].as_array()) {
+        let unit = |task: &Value| Unit {
+            id: task["taskId"].as_str().unwrap_or_default().to_owned(),
+            work: batch_task(task).map(|object| vec![Work::Object(object)]),
+        };
+        let invocation = text(payload, "/invocationId").map_err(unknown)?;
+        let answer = AnswerShape::S3Batch { schema: schema.to_owned(), invocation };
+        return Ok(Invocation { units: tasks.iter().map(unit).collect(), answer });
+    }
+    let work = reader.lower(payload, 0).map_err(unknown)?;
+    Ok(Invocation { units: vec![Unit { id: String::new(), work: Ok(work) }], answer: AnswerShape::Whole })
 }
 
 impl AnswerShape {
     /// What to answer, given how the units ended.
-    pub(crate) fn answer(self, outcomes: &[Outcome<'_>]) -> Result<Value, Failed> {
-        let failures = outcomes.iter().flat_map(|outcome| &outcome.failures);
-        let count = failures.clone().count();
+    pub(crate) fn answer(&self, outcomes: &[Outcome<'_>]) -> Result<Value, Failed> {
         match self {
             Self::SqsBatch => {
                 let mut response = SqsBatchResponse::default();
@@ -87,68 +119,131 @@ impl AnswerShape {
                 serde_json::to_value(response)
                     .map_err(|e| Failed { word: "InternalError", message: format!("can't write the answer: {e}") })
             }
-            Self::Whole if count > 0 => {
-                let shown: Vec<&str> = failures.take(5).map(String::as_str).collect();
-                let more =
-                    if count > shown.len() { format!("; and {} more", count - shown.len()) } else { String::new() };
-                Err(Failed { word: "ObjectFailed", message: format!("{}{more}", shown.join("; ")) })
+            Self::S3Batch { schema, invocation } => Ok(json!({
+                "invocationSchemaVersion": schema,
+                "treatMissingKeysAs": "PermanentFailure",
+                "invocationId": invocation,
+                "results": outcomes.iter().map(task_result).collect::<Vec<_>>(),
+            })),
+            Self::Whole => {
+                let failures: Vec<&str> = outcomes
+                    .iter()
+                    .flat_map(|outcome| &outcome.failures)
+                    .map(|failure| failure.message.as_str())
+                    .collect();
+                match failures.len() {
+                    0 => Ok(json!({})),
+                    count => {
+                        let more = if count > 5 { format!("; and {} more", count - 5) } else { String::new() };
+                        let shown = failures[..count.min(5)].join("; ");
+                        Err(Failed { word: "ObjectFailed", message: format!("{shown}{more}") })
+                    }
+                }
             }
-            Self::Whole => Ok(json!({})),
         }
     }
 }
 
-/// The objects that one message speaks of, through whatever envelopes it is wrapped in.
-fn lower(message: &Value, depth: u32) -> Result<Vec<ObjectRef>, String> {
-    if depth > MAX_NESTING {
-        return Err(format!("envelopes nested deeper than {MAX_NESTING}"));
+fn task_result(outcome: &Outcome<'_>) -> Value {
+    let code = if outcome.failures.is_empty() {
+        "Succeeded"
+    } else if outcome.failures.iter().all(|failure| failure.temporary) {
+        "TemporaryFailure"
+    } else {
+        "PermanentFailure"
+    };
+    let told: String =
+        outcome.failures.first().map(|failure| failure.message.chars().take(1000).collect()).unwrap_or_default();
+    json!({"taskId": outcome.id, "resultCode": code, "resultString": told})
+}
+
+/// Takes envelopes off.
+struct Reader<'a> {
+    own_log_group: Option<&'a str>,
+}
+
+impl Reader<'_> {
+    /// What one message speaks of, through whatever envelopes it is wrapped in.
+    fn lower(&self, message: &Value, depth: u32) -> Result<Vec<Work>, String> {
+        if depth > MAX_NESTING {
+            return Err(format!("envelopes nested deeper than {MAX_NESTING}"));
+        }
+        if let Some(records) = records_from(message, "eventSource", "aws:s3") {
+            let created = records.iter().filter(|record| is_creation(record));
+            return created.map(|record| s3_record(record).map(Work::Object)).collect();
+        }
+        if let Some(records) = records_from(message, "EventSource", "aws:sns") {
+            let inner = records.iter().map(|record| self.embedded(&record["Sns"], "Message", depth + 1));
+            return Ok(inner.collect::<Result<Vec<_>, _>>()?.concat());
+        }
+        if message["Event"] == "s3:TestEvent" {
+            return Ok(Vec::new());
+        }
+        if message["Type"] == "Notification" && message.get("Message").is_some() {
+            return self.embedded(message, "Message", depth + 1);
+        }
+        if message["source"] == "aws.s3" && message["detail-type"] == "Object Created" {
+            return Ok(vec![Work::Object(created_object(&message["detail"])?)]);
+        }
+        if message["detail-type"].as_str().is_some_and(|kind| kind.ends_with(" via CloudTrail")) {
+            let id = message["id"].as_str().unwrap_or("unnamed");
+            return Ok(vec![inline(format!("eventbridge/{id}"), &[message["detail"].to_string()])]);
+        }
+        if let Some(keys) = message["s3ObjectKey"].as_array() {
+            return trail_notice(message, keys);
+        }
+        if let Some(data) = message["awslogs"]["data"].as_str() {
+            return self.log_events(data);
+        }
+        if message.get("requestPayload").is_some() && message["requestContext"].get("condition").is_some() {
+            return self.lower(&message["requestPayload"], depth + 1);
+        }
+        let keys: Vec<&str> =
+            message.as_object().map(|map| map.keys().map(String::as_str).take(12).collect()).unwrap_or_default();
+        let shown = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
+        Err(format!("not a payload that iota knows; its top-level keys: {shown}"))
     }
-    if let Some(records) = records_from(message, "eventSource", "aws:s3") {
-        return records.iter().filter(|record| is_creation(record)).map(s3_record).collect();
+
+    /// A message that travels as a string inside another.
+    fn embedded(&self, outer: &Value, field: &str, depth: u32) -> Result<Vec<Work>, String> {
+        let body = outer[field].as_str().ok_or_else(|| format!("`{field}` is no string"))?;
+        let message = serde_json::from_str(body).map_err(|e| format!("`{field}` is not JSON: {e}"))?;
+        self.lower(&message, depth)
     }
-    if let Some(records) = records_from(message, "EventSource", "aws:sns") {
-        let inner = records.iter().map(|record| embedded(&record["Sns"], "Message", depth + 1));
-        return Ok(inner.collect::<Result<Vec<_>, _>>()?.concat());
+
+    /// A CloudWatch Logs subscription: each log event is one record.
+    fn log_events(&self, data: &str) -> Result<Vec<Work>, String> {
+        let bad = |e: &dyn std::fmt::Display| format!("`awslogs.data` can't be unpacked: {e}");
+        let packed = base64::engine::general_purpose::STANDARD.decode(data).map_err(|e| bad(&e))?;
+        let mut unpacked = Vec::new();
+        let mut reader = Gunzip::new(&packed[..], MAX_LOGS_BYTES).map_err(|e| bad(&e))?;
+        reader.read_to_end(&mut unpacked).map_err(|e| bad(&e))?;
+        let logs: Value = serde_json::from_slice(&unpacked).map_err(|e| bad(&e))?;
+        if logs["messageType"] == "CONTROL_MESSAGE" {
+            return Ok(Vec::new());
+        }
+        let (group, stream) = (text(&logs, "/logGroup")?, text(&logs, "/logStream")?);
+        if self.own_log_group == Some(group.as_str()) {
+            return Err(format!("`{group}` is the function's own log group; take that subscription away"));
+        }
+        let events = logs["logEvents"].as_array().ok_or("`logEvents` is no list")?;
+        let message =
+            |event: &Value| event["message"].as_str().map(str::to_owned).ok_or("a log event without `message`");
+        let messages = events.iter().map(message).collect::<Result<Vec<_>, _>>()?;
+        Ok(vec![inline(format!("cloudwatch-logs/{group}/{stream}"), &messages)])
     }
-    if message["Event"] == "s3:TestEvent" {
-        return Ok(Vec::new());
-    }
-    if message["Type"] == "Notification" && message.get("Message").is_some() {
-        return embedded(message, "Message", depth + 1);
-    }
-    if message["source"] == "aws.s3" && message["detail-type"] == "Object Created" {
-        let detail = &message["detail"];
-        return Ok(vec![ObjectRef {
-            bucket: text(detail, "/bucket/name")?,
-            // EventBridge does not encode keys.
-            key: text(detail, "/object/key")?,
-            version_id: version(&detail["object"]["version-id"]),
-        }]);
-    }
-    if let Some(keys) = message["s3ObjectKey"].as_array() {
-        let bucket = text(message, "/s3Bucket")?;
-        let object = |key: &Value| match key.as_str() {
-            Some(key) => Ok(ObjectRef::new(bucket.clone(), key)),
-            None => Err("`s3ObjectKey` holds what is no string".to_owned()),
-        };
-        return keys.iter().map(object).collect();
-    }
-    let keys: Vec<&str> =
-        message.as_object().map(|map| map.keys().map(String::as_str).take(12).collect()).unwrap_or_default();
-    let shown = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
-    Err(format!("not a payload that iota knows; its top-level keys: {shown}"))
+}
+
+/// Records that came with the payload, as JSON lines.
+fn inline(name: String, records: &[String]) -> Work {
+    // An empty list is a file without records; no text at all would be a damaged one.
+    let bytes = if records.is_empty() { b"[]".to_vec() } else { records.join("\n").into_bytes() };
+    Work::Inline(ObjectRef::new("", name), bytes)
 }
 
 /// The `Records` of an envelope whose first record has this source.
 fn records_from<'a>(payload: &'a Value, key: &str, source: &str) -> Option<&'a Vec<Value>> {
     payload["Records"].as_array().filter(|records| records.first().is_some_and(|record| record[key] == source))
-}
-
-/// A message that travels as a string inside another.
-fn embedded(outer: &Value, field: &str, depth: u32) -> Result<Vec<ObjectRef>, String> {
-    let body = outer[field].as_str().ok_or_else(|| format!("`{field}` is no string"))?;
-    let message = serde_json::from_str(body).map_err(|e| format!("`{field}` is not JSON: {e}"))?;
-    lower(&message, depth)
 }
 
 /// A bucket may send more than creations; what was removed or restored holds nothing new.
@@ -158,13 +253,45 @@ fn is_creation(record: &Value) -> bool {
 }
 
 fn s3_record(record: &Value) -> Result<ObjectRef, String> {
-    let key = text(record, "/s3/object/key")?.replace('+', " ");
-    let key = percent_decode_str(&key).decode_utf8().map_err(|_| format!("object key `{key}` is not UTF-8"))?;
     Ok(ObjectRef {
         bucket: text(record, "/s3/bucket/name")?,
-        key: key.into_owned(),
+        key: form_decoded(&text(record, "/s3/object/key")?)?,
         version_id: version(&record["s3"]["object"]["versionId"]),
     })
+}
+
+/// EventBridge's "Object Created". It does not encode keys.
+fn created_object(detail: &Value) -> Result<ObjectRef, String> {
+    Ok(ObjectRef {
+        bucket: text(detail, "/bucket/name")?,
+        key: text(detail, "/object/key")?,
+        version_id: version(&detail["object"]["version-id"]),
+    })
+}
+
+/// CloudTrail's own notice of log files; it does not encode keys.
+fn trail_notice(message: &Value, keys: &[Value]) -> Result<Vec<Work>, String> {
+    let bucket = text(message, "/s3Bucket")?;
+    let object = |key: &Value| match key.as_str() {
+        Some(key) => Ok(Work::Object(ObjectRef::new(bucket.clone(), key))),
+        None => Err("`s3ObjectKey` holds what is no string".to_owned()),
+    };
+    keys.iter().map(object).collect()
+}
+
+/// A task of S3 Batch Operations; schema 1.0 names the bucket by its ARN.
+fn batch_task(task: &Value) -> Result<ObjectRef, String> {
+    let bucket = match task["s3BucketArn"].as_str() {
+        Some(arn) => arn.rsplit(":::").next().unwrap_or_default().to_owned(),
+        None => text(task, "/s3Bucket")?,
+    };
+    Ok(ObjectRef { bucket, key: form_decoded(&text(task, "/s3Key")?)?, version_id: version(&task["s3VersionId"]) })
+}
+
+fn form_decoded(key: &str) -> Result<String, String> {
+    let key = key.replace('+', " ");
+    let decoded = percent_decode_str(&key).decode_utf8().map_err(|_| format!("object key `{key}` is not UTF-8"))?;
+    Ok(decoded.into_owned())
 }
 
 fn text(value: &Value, pointer: &str) -> Result<String, String> {
@@ -186,11 +313,18 @@ mod tests {
                "s3": {"bucket": {"name": "b"}, "object": {"key": key, "versionId": "null"}}})
     }
 
+    fn shown(work: &Work) -> String {
+        match work {
+            Work::Object(object) => object.to_string(),
+            Work::Inline(object, bytes) => format!("{object}: {}", String::from_utf8_lossy(bytes)),
+        }
+    }
+
     #[track_caller]
     fn check(payload: &Value, expected: Result<&[&[&str]], &str>) {
-        let got = parse(payload).map_err(|failed| failed.message).map(|invocation| {
+        let got = parse(payload, Some("/aws/lambda/own")).map_err(|failed| failed.message).map(|invocation| {
             let keys = |unit: Unit| match unit.work {
-                Ok(work) => work.iter().map(ToString::to_string).collect(),
+                Ok(work) => work.iter().map(shown).collect(),
                 Err(why) => vec![why],
             };
             invocation.units.into_iter().map(keys).collect::<Vec<Vec<String>>>()
@@ -221,8 +355,9 @@ mod tests {
     fn versions_pass() {
         let mut versioned = s3("a");
         versioned["s3"]["object"]["versionId"] = "v1".into();
-        let got = parse(&json!({"Records": [versioned]})).expect("known");
-        assert_eq!(got.units[0].work.as_ref().expect("understood")[0].version_id.as_deref(), Some("v1"));
+        let got = parse(&json!({"Records": [versioned]}), None).expect("known");
+        let work = got.units[0].work.as_ref().expect("understood");
+        assert!(matches!(&work[0], Work::Object(object) if object.version_id.as_deref() == Some("v1")), "{work:?}");
     }
 
     #[test]
@@ -240,7 +375,7 @@ mod tests {
         );
         check(&json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": notice}}]}), Ok(&[&["s3://b/a"]]));
         let mut deep = notice;
-        for _ in 0..7 {
+        for _ in 0..8 {
             deep = json!({"Type": "Notification", "Message": deep}).to_string();
         }
         check(&serde_json::from_str(&deep).expect("JSON"), Err("nested deeper"));
@@ -253,13 +388,60 @@ mod tests {
         check(&json!([1]), Err("none"));
         check(
             &json!({"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put"}]}),
-            Err("`s3.object.key` is missing"),
+            Err("`s3.bucket.name` is missing"),
         );
     }
 
     #[test]
+    fn records_may_come_with_the_payload() {
+        let call = json!({"id": "i", "source": "aws.iam", "detail-type": "AWS API Call via CloudTrail", "detail": {"eventName": "X"}});
+        check(&call, Ok(&[&[r#"eventbridge/i: {"eventName":"X"}"#]]));
+        let failed =
+            json!({"requestContext": {"condition": "RetriesExhausted"}, "requestPayload": {"Records": [s3("a")]}});
+        check(&failed, Ok(&[&["s3://b/a"]]));
+    }
+
+    #[test]
+    fn log_events_are_records_unless_they_are_our_own() {
+        let logs = |group: &str, kind: &str| {
+            let data = json!({"messageType": kind, "logGroup": group, "logStream": "s",
+                "logEvents": [{"id": "1", "message": "{\"a\":1}"}, {"id": "2", "message": "{\"b\":2}"}]});
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            std::io::Write::write_all(&mut encoder, data.to_string().as_bytes()).expect("written");
+            let packed = encoder.finish().expect("finished");
+            json!({"awslogs": {"data": base64::engine::general_purpose::STANDARD.encode(packed)}})
+        };
+        check(&logs("trail", "DATA_MESSAGE"), Ok(&[&["cloudwatch-logs/trail/s: {\"a\":1}\n{\"b\":2}"]]));
+        check(&logs("trail", "CONTROL_MESSAGE"), Ok(&[&[]]));
+        check(&logs("/aws/lambda/own", "DATA_MESSAGE"), Err("own log group"));
+        check(&json!({"awslogs": {"data": "!"}}), Err("can't be unpacked"));
+    }
+
+    #[test]
+    fn batch_operations_hear_of_every_task() {
+        let payload = json!({"invocationSchemaVersion": "1.0", "invocationId": "i", "tasks": [
+            {"taskId": "1", "s3Key": "a+b", "s3VersionId": null, "s3BucketArn": "arn:aws:s3:::b"},
+            {"taskId": "2", "s3Key": "c", "s3Bucket": "b"}, {"taskId": "3"}]});
+        check(&payload, Ok(&[&["s3://b/a b"], &["s3://b/c"], &["`s3Bucket` is missing"]]));
+        let invocation = parse(&payload, None).expect("known");
+        let failure = |temporary| Failure { temporary, message: "why".into() };
+        let outcome = |id, failures| Outcome { id, failures };
+        let outcomes = [
+            outcome("1", vec![]),
+            outcome("2", vec![failure(true)]),
+            outcome("3", vec![failure(true), failure(false)]),
+        ];
+        let answer = invocation.answer.answer(&outcomes).expect("an answer");
+        let codes: Vec<_> =
+            answer["results"].as_array().expect("results").iter().map(|r| r["resultCode"].clone()).collect();
+        assert_eq!(codes, ["Succeeded", "TemporaryFailure", "PermanentFailure"], "{answer}");
+        assert_eq!((&answer["invocationId"], &answer["invocationSchemaVersion"]), (&json!("i"), &json!("1.0")));
+    }
+
+    #[test]
     fn only_failed_messages_are_named() {
-        let outcome = |id, failed: bool| Outcome { id, failures: if failed { vec!["why".into()] } else { vec![] } };
+        let failure = || Failure { temporary: true, message: "why".into() };
+        let outcome = |id, failed: bool| Outcome { id, failures: if failed { vec![failure()] } else { vec![] } };
         let got = AnswerShape::SqsBatch.answer(&[outcome("1", false), outcome("2", true)]).expect("an answer");
         assert_eq!(got, json!({"batchItemFailures": [{"itemIdentifier": "2"}]}));
         let failed = AnswerShape::Whole.answer(&[outcome("", true)]).expect_err("a failure");

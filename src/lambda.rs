@@ -16,8 +16,7 @@ use tokio::task::JoinSet;
 use crate::config::{Config, resolve_program, worker_environment};
 use crate::engine::{Recipe, Until};
 use crate::error::{ObjectFault, SetupError};
-use crate::invoke::{self, Failed, Invocation, Outcome};
-use crate::model::ObjectRef;
+use crate::invoke::{self, Failed, Failure, Invocation, Outcome, Work};
 use crate::observe;
 use crate::pipeline::{Pipeline, Run};
 use crate::report::Status;
@@ -79,7 +78,8 @@ impl Function {
     async fn handle(self: Arc<Self>, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
         let started = Instant::now();
         let until = Until { deadline: self.deadline(event.context.deadline()), ..Until::default() };
-        let invocation = invoke::parse(&event.payload).map_err(|failed| self.refuse(failed))?;
+        let own_log_group = self.pipeline.config().log_group.as_deref();
+        let invocation = invoke::parse(&event.payload, own_log_group).map_err(|failed| self.refuse(failed))?;
         let run = Arc::new(Run::new(true, until));
         let failures = Arc::clone(&self).objects(&run, &invocation).await;
         let written = self.pipeline.finish(&run).and_then(|()| self.metrics(&run, started));
@@ -92,8 +92,8 @@ impl Function {
     }
 
     /// Handles all objects, so many at a time; gives back what failed, unit by unit.
-    async fn objects(self: Arc<Self>, run: &Arc<Run>, invocation: &Invocation) -> Vec<Vec<String>> {
-        let mut failures: Vec<Vec<String>> = Vec::with_capacity(invocation.units.len());
+    async fn objects(self: Arc<Self>, run: &Arc<Run>, invocation: &Invocation) -> Vec<Vec<Failure>> {
+        let mut failures: Vec<Vec<Failure>> = Vec::with_capacity(invocation.units.len());
         let slots = Arc::new(Semaphore::new(self.pipeline.config().workers.max(2)));
         let mut tasks = JoinSet::new();
         for (unit, invoked) in invocation.units.iter().enumerate() {
@@ -101,14 +101,14 @@ impl Function {
             match &invoked.work {
                 Err(why) => {
                     observe::log(self.pipeline.sink(), Level::Warn, "unknown_payload", why);
-                    failures[unit].push(why.clone());
+                    failures[unit].push(Failure { temporary: false, message: why.clone() });
                 }
-                Ok(objects) => {
-                    for object in objects.iter().cloned() {
+                Ok(works) => {
+                    for work in works.iter().cloned() {
                         let (function, run, slots) = (Arc::clone(&self), Arc::clone(run), Arc::clone(&slots));
                         tasks.spawn(async move {
                             let _slot = slots.acquire_owned().await;
-                            (unit, function.object(run, object).await)
+                            (unit, function.work(run, work).await)
                         });
                     }
                 }
@@ -119,21 +119,29 @@ impl Function {
                 Ok((_, Ok(()))) => {}
                 Ok((unit, Err(why))) => failures[unit].push(why),
                 // Whose it was is lost with the panic, so nobody's success can be vouched for.
-                Err(panic) => failures.iter_mut().for_each(|unit| unit.push(format!("internal error: {panic}"))),
+                Err(panic) => failures.iter_mut().for_each(|unit| unit.push(internal(&panic))),
             }
         }
         failures
     }
 
-    async fn object(self: Arc<Self>, run: Arc<Run>, object: ObjectRef) -> Result<(), String> {
-        let opened = s3::open(&self.client, &object, run.until.deadline).await;
-        let handled = tokio::task::spawn_blocking(move || self.pipeline.object(&run, &object, || opened)).await;
-        match handled {
-            Ok(report) => match report.status {
-                Status::Failed(fault) => Err(format!("{}: {}: {fault}", report.object, fault.word())),
-                Status::Done | Status::Skipped(_) => Ok(()),
-            },
-            Err(panic) => Err(format!("internal error: {panic}")),
+    async fn work(self: Arc<Self>, run: Arc<Run>, work: Work) -> Result<(), Failure> {
+        let handled = match work {
+            Work::Object(object) => {
+                let opened = s3::open(&self.client, &object, run.until.deadline).await;
+                tokio::task::spawn_blocking(move || self.pipeline.object(&run, &object, || opened)).await
+            }
+            Work::Inline(name, bytes) => {
+                tokio::task::spawn_blocking(move || self.pipeline.object(&run, &name, || Ok(&bytes[..]))).await
+            }
+        };
+        let report = handled.map_err(|panic| internal(&panic))?;
+        match report.status {
+            Status::Failed(fault) => Err(Failure {
+                temporary: fault.is_temporary(),
+                message: format!("{}: {}: {fault}", report.object, fault.word()),
+            }),
+            Status::Done | Status::Skipped(_) => Ok(()),
         }
     }
 
@@ -186,6 +194,10 @@ impl Function {
         self.pipeline.sink().line(Kind::Metrics, Level::Warn, &line)?;
         self.pipeline.sink().flush()
     }
+}
+
+fn internal(panic: &tokio::task::JoinError) -> Failure {
+    Failure { temporary: true, message: format!("internal error: {panic}") }
 }
 
 fn diagnostic(failed: Failed) -> Diagnostic {

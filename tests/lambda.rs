@@ -196,3 +196,33 @@ fn many_objects_in_one_invocation_are_all_handled() {
     let invoked = function.notify(&keys);
     assert_eq!((invoked.failed, invoked.event_ids().len()), (false, 60), "{:?}", invoked.body);
 }
+
+#[test]
+fn records_that_come_with_the_payload_alert_within_the_same_rules() {
+    let (_bench, function) = start();
+    let call = json!({"id": "i-1", "source": "aws.iam", "detail-type": "AWS API Call via CloudTrail", "detail": record("1", "Bad")});
+    let invoked = function.invoke(&call, 60_000);
+    assert_eq!((invoked.failed, invoked.event_ids()), (false, vec!["1"]), "{:?}", invoked.body);
+    assert_eq!(invoked.kind("alert")[0]["log"]["key"], "eventbridge/i-1");
+    assert_eq!(invoked.kind("object")[0]["records"], 1);
+}
+
+#[test]
+fn batch_operations_hear_of_every_task() {
+    let (_bench, function) = start();
+    function.put("good.json", &[Answer::Bytes(log(&["1"]))]);
+    function.put("odd.json", &[Answer::Bytes(b"rubbish".to_vec())]);
+    let task = |id: &str, key: &str| json!({"taskId": id, "s3Key": key, "s3VersionId": null, "s3Bucket": "logs"});
+    let tasks = [task("1", "good.json"), task("2", "gone.json"), task("3", "odd.json")];
+    let payload = json!({"invocationSchemaVersion": "2.0", "invocationId": "i", "job": {"id": "j"}, "tasks": tasks});
+    let invoked = function.invoke(&payload, 60_000);
+    assert!(!invoked.failed, "{:?}", invoked.body);
+    let results: Vec<String> = invoked.body["results"]
+        .as_array()
+        .expect("results")
+        .iter()
+        .map(|result| format!("{} {}", result["taskId"], result["resultCode"]))
+        .collect();
+    assert_eq!(results, [r#""1" "Succeeded""#, r#""2" "PermanentFailure""#, r#""3" "PermanentFailure""#]);
+    assert_eq!(invoked.event_ids(), ["1"]);
+}

@@ -15,7 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["error", "json"]),
     ("rulepack", &["error", "model"]),
     // The stages: the shared nouns and themselves.
-    ("invoke", &["model"]),
+    ("invoke", &["gunzip", "model"]),
     ("source", &["error", "model"]),
     ("gunzip", &["error"]),
     ("records", &["error", "json"]),
@@ -35,13 +35,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "report", "rulepack", "sink",
         ],
     ),
-    (
-        "lambda",
-        &[
-            "config", "engine", "error", "invoke", "model", "observe", "pipeline", "report", "rulepack", "sink",
-            "source",
-        ],
-    ),
+    ("lambda", &["config", "engine", "error", "invoke", "observe", "pipeline", "report", "rulepack", "sink", "source"]),
     (
         "cli",
         &[
