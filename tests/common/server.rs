@@ -104,8 +104,12 @@ impl Function {
         let deadline = i64::try_from(now).expect("fits") + deadline_in_ms;
         self.invocations.send((payload.to_string(), u64::try_from(deadline.max(0)).expect("positive"))).expect("sent");
         let mut invoked = self.responses.recv_timeout(Duration::from_secs(30)).expect("an answer within 30 s");
-        // Every line is out before the answer is given; reading them takes no more than the thread's next turn.
-        while let Ok(line) = self.lines.recv_timeout(Duration::from_millis(150)) {
+        // Every line is out before the answer is given, the metrics last; a refused payload has none, and few lines.
+        let mut patience = Duration::from_secs(1);
+        while let Ok(line) = self.lines.recv_timeout(patience) {
+            if line["kind"] == "metrics" {
+                patience = Duration::from_millis(20);
+            }
             invoked.lines.push(line);
         }
         invoked
