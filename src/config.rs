@@ -144,6 +144,8 @@ pub(crate) struct Defaults {
     pub(crate) engine: Option<PathBuf>,
     /// `IOTA_RULES`
     pub(crate) rules: Option<PathBuf>,
+    /// `IOTA_RULEPACK`
+    pub(crate) rulepack: Option<PathBuf>,
     /// Where a user's caches go.
     pub(crate) cache: PathBuf,
 }
@@ -158,6 +160,7 @@ impl Defaults {
             python: env.path("IOTA_PYTHON"),
             engine: env.path("IOTA_ENGINE"),
             rules: env.path("IOTA_RULES"),
+            rulepack: env.path("IOTA_RULEPACK"),
             cache: cache.unwrap_or_else(std::env::temp_dir).join("iota"),
         }
     }

@@ -79,6 +79,10 @@ fn a_compiled_pack_gives_the_same_alerts() {
     let packed = bench.run(&["scan", "logs", "--rulepack", "out/rulepack.json"]).expect_code(0);
     assert_eq!(packed.alerts(), bench.scan().alerts());
     assert_eq!(packed.kind("alert")[0]["alert_id"], bench.scan().kind("alert")[0]["alert_id"]);
+    let set = common::done(bench.command(&["scan", "logs"]).env("IOTA_RULEPACK", "out/rulepack.json")).expect_code(0);
+    assert_eq!(set.alerts(), packed.alerts(), "a pack may be named by the environment");
+    let typed = common::done(bench.command(&["scan", "logs", "--rules", "rules"]).env("IOTA_RULEPACK", "nowhere"));
+    assert_eq!(typed.expect_code(0).alerts(), packed.alerts(), "what is typed outweighs it");
 }
 
 #[test]

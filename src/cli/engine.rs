@@ -63,8 +63,10 @@ impl Engine {
 
     /// The rules that were asked for: loaded if they are compiled, else compiled into a folder that goes away.
     pub(super) fn rules(&self, args: &RulesArgs) -> anyhow::Result<Rules> {
-        if let Some(path) = &args.rulepack {
-            return Ok(Rules { pack: Rulepack::load(path, None)?, _folder: None });
+        // What is typed outweighs what is set.
+        let set = || Defaults::from_env().rulepack.filter(|_| args.rules.is_empty());
+        if let Some(path) = args.rulepack.clone().or_else(set) {
+            return Ok(Rules { pack: Rulepack::load(&path, None)?, _folder: None });
         }
         let folder = tempfile::Builder::new().prefix("iota-").tempdir().context("can't make a temporary folder")?;
         let path = folder.path().join("rulepack.json");

@@ -19,9 +19,15 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  it ran
+  1  the question was answered no: a test failed, --fail-on was reached, a rule can't load
+  2  it could not run, or a file failed (the others are finished all the same)";
+
 /// CloudTrail detection in your own account: Python rules at the price of gunzip.
 #[derive(Parser)]
-#[command(name = "iota", version, about, max_term_width = 100)]
+#[command(name = "iota", version, about, max_term_width = 100, after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -46,11 +52,11 @@ enum Command {
 /// Which rules, and which Python runs them. Shared by the commands that judge records.
 #[derive(Args, Clone, Default)]
 struct RulesArgs {
-    /// Folder of rules; several layer
+    /// Folder of rules; several layer [default: rules, or `IOTA_RULES`]
     #[arg(long = "rules", value_name = "DIR")]
     rules: Vec<PathBuf>,
-    /// Rules compiled before, instead of --rules
-    #[arg(long, value_name = "FILE", conflicts_with = "rules", env = "IOTA_RULEPACK")]
+    /// Rules compiled before, instead of --rules [default: `IOTA_RULEPACK`, if it is set]
+    #[arg(long, value_name = "FILE", conflicts_with = "rules")]
     rulepack: Option<PathBuf>,
     /// Run rules with `Enabled: false` too
     #[arg(long)]
