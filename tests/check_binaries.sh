@@ -10,8 +10,8 @@ if [ "$oldest" != "GLIBC_2.34" ]; then
     exit 1
 fi
 
-# Modules that do the work of their crates: identical pieces of generic code that the compiler merges may carry the
-# name of any type they were made for, and say nothing.
+# Modules that do the work of their crates. Identical pieces of code that the compiler merges may carry the name of any
+# type they were made for, so a stray symbol says nothing; a crate that is really linked brings most of its own.
 for crate in clap_builder::parser s3s::ops indicatif::progress_bar notify::inotify; do
     in_command=$(nm -C "$release/iota" | grep -c "$crate::" || true)
     in_function=$(nm -C "$release/bootstrap" | grep -c "$crate::" || true)
@@ -19,7 +19,7 @@ for crate in clap_builder::parser s3s::ops indicatif::progress_bar notify::inoti
         echo "no symbol of $crate in iota: this check sees nothing" >&2
         exit 1
     fi
-    if [ "$in_function" -ne 0 ]; then
+    if [ $((in_function * 10)) -gt "$in_command" ]; then
         echo "bootstrap links $in_function symbols of $crate, which only the command needs" >&2
         exit 1
     fi
