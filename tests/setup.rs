@@ -216,3 +216,12 @@ fn a_reader_that_goes_away_is_told_once() {
     assert_eq!(output.status.code(), Some(2), "{stderr}");
     assert_eq!(stderr.matches("could not write").count(), 1, "{stderr}");
 }
+
+#[test]
+fn a_deterministic_scan_fixes_the_order_of_sets() {
+    let code =
+        "def rule(event):\n    return True\ndef title(event):\n    return ' '.join({str(n) for n in range(50)})\n";
+    let bench = Bench::new().rule("sets", code).log("x.json", file(&[record("1", "Bad")]));
+    let title = || bench.scan_with(&["--deterministic"]).expect_code(0).kind("alert")[0]["title"].clone();
+    assert_eq!(title(), title());
+}

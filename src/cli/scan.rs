@@ -41,6 +41,9 @@ pub(super) struct ScanArgs {
     /// Evaluate every record, also one that another file has delivered already
     #[arg(long)]
     no_dedup: bool,
+    /// Fix Python's hash seed, so that what rules make of a `set` comes in the same order every time
+    #[arg(long)]
+    deterministic: bool,
     /// Print signals too: matches that are no alerts
     #[arg(long)]
     signals: bool,
@@ -83,7 +86,11 @@ pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Outcome> {
     config.workers = args.jobs.map_or(cores, usize::from).min(files.len().max(1));
     let sink = Sink::new(Box::new(io::stdout()), &kinds(args), &rules.pack.digest);
     let unloaded = rules.pack.failed.len();
-    let pipeline = Pipeline::new(config, rules.pack, sink, engine.recipe(), engine.site.clone())?;
+    let mut recipe = engine.recipe();
+    if args.deterministic {
+        recipe.environment.push(("PYTHONHASHSEED", "0".into()));
+    }
+    let pipeline = Pipeline::new(config, rules.pack, sink, recipe, engine.site.clone())?;
     let until = Until::default();
     stop_on_interrupt(Arc::clone(&until.stopped))?;
     let run = Run::new(!args.no_dedup, until);
