@@ -6,6 +6,8 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::json;
 use crate::model::{ObjectRef, Severity};
@@ -15,6 +17,8 @@ use crate::rulepack::{Metadata, Rule, hex};
 const MAX_EVENT_ID: usize = 256;
 /// Fields taken from a record for finding one's way; real ones are far shorter.
 const MAX_FIELD: usize = 1024;
+/// Room for what is known only when its group is: a longer count, or a reason.
+const LATER_BYTES: usize = 64;
 /// What a cut string ends with.
 const CUT: &str = "… (truncated)";
 
@@ -23,8 +27,9 @@ pub(crate) struct Alert {
     /// First 16 bytes of the digest that names the match; `match_id` is its hex form.
     pub(crate) match_id: [u8; 16],
     pub(crate) severity: Severity,
-    /// It is a match, but no alert.
-    pub(crate) signal: bool,
+    /// Seconds since 1970 of its event.
+    pub(crate) time: Option<i64>,
+    pub(crate) event_id: Option<String>,
     /// The line's own fields, as one JSON object.
     pub(crate) body: Vec<u8>,
 }
@@ -104,7 +109,7 @@ struct Fields {
     error_code: Option<String>,
 }
 
-/// Makes the alert of a match. `limit` bounds the body in bytes.
+/// Makes the alert of a match that stands alone. `limit` bounds the body in bytes.
 pub(crate) fn build(finding: &Finding<'_>, record: &[u8], origin: &Origin<'_>, limit: usize) -> Alert {
     let fields = Fields::of(record);
     let match_id = match_id(&finding.rule.id, record);
@@ -141,8 +146,35 @@ pub(crate) fn build(finding: &Finding<'_>, record: &[u8], origin: &Origin<'_>, l
         test: false,
         reason: finding.reason,
     };
-    let bytes = fit(&mut body, limit, &Metadata::default());
-    Alert { match_id, severity: finding.severity, signal: finding.reason.is_some(), body: bytes }
+    let bytes = fit(&mut body, limit - LATER_BYTES, &Metadata::default());
+    let time = fields.event_time.as_deref().and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
+    Alert {
+        match_id,
+        severity: finding.severity,
+        time: time.map(OffsetDateTime::unix_timestamp),
+        event_id: fields.event_id,
+        body: bytes,
+    }
+}
+
+/// The same alert for a group of so many matches, of which it is the first.
+pub(crate) fn for_group(mut body: Vec<u8>, matches: u64) -> Vec<u8> {
+    const ALONE: &[u8] = br#""match_count":1,"#;
+    // No text holds these bytes, since quotes in texts are escaped; what stands before may be an event that has them.
+    if matches > 1
+        && let Some(at) = memchr::memmem::rfind(&body, ALONE)
+    {
+        body.splice(at..at + ALONE.len(), format!(r#""match_count":{matches},"#).into_bytes());
+    }
+    body
+}
+
+/// What would have been an alert as a signal that says why it is none.
+pub(crate) fn as_signal(mut body: Vec<u8>, reason: &str) -> Vec<u8> {
+    if body.pop() == Some(b'}') {
+        body.extend_from_slice(format!(r#","reason":"{reason}"}}"#).as_bytes());
+    }
+    body
 }
 
 /// Serialises `body`, shrinking it step by step until it fits: the event, the context, the texts, and in the end the
@@ -312,20 +344,26 @@ mod tests {
         .expect("a rule")
     }
 
+    impl<'a> Finding<'a> {
+        fn plain(rule: &'a Rule) -> Self {
+            Self {
+                rule,
+                title: "a title",
+                severity: Severity::High,
+                dedup: "key",
+                context: None,
+                description: None,
+                runbook: None,
+                reference: None,
+                destinations: None,
+                reason: None,
+            }
+        }
+    }
+
     fn body(record: &str, limit: usize) -> (serde_json::Value, usize) {
         let rule = rule();
-        let finding = Finding {
-            rule: &rule,
-            title: "a title",
-            severity: Severity::High,
-            dedup: "key",
-            context: None,
-            description: None,
-            runbook: None,
-            reference: None,
-            destinations: None,
-            reason: None,
-        };
+        let finding = Finding::plain(&rule);
         let object = ObjectRef::new("b", "k");
         let alert = build(&finding, record.as_bytes(), &Origin { object: &object, index: 3 }, limit);
         (serde_json::from_slice(&alert.body).expect("JSON"), alert.body.len())
@@ -351,6 +389,22 @@ mod tests {
         assert_eq!(got, ["e-1".into(), "1".into(), "issuer".into(), serde_json::Value::Null, serde_json::Value::Null]);
         assert_eq!(body["log"], serde_json::json!({"bucket":"b","key":"k","version_id":null,"index":3}));
         assert_eq!((&body["description"], &body["runbook"]), (&"what".into(), &serde_json::Value::Null));
+    }
+
+    #[test]
+    fn what_is_known_later_is_put_in_its_place() {
+        let record = r#"{"eventID":"e-1","x":{"match_count":1,"y":2},"eventTime":"1970-01-01T00:01:00Z"}"#;
+        let rule = rule();
+        let finding = Finding::plain(&rule);
+        let object = ObjectRef::new("b", r#"a"match_count":1,b"#);
+        let alert = build(&finding, record.as_bytes(), &Origin { object: &object, index: 3 }, 9_000);
+        assert_eq!((alert.time, alert.event_id.as_deref()), (Some(60), Some("e-1")));
+        let grouped: serde_json::Value = serde_json::from_slice(&for_group(alert.body.clone(), 1234)).expect("JSON");
+        assert_eq!((&grouped["match_count"], &grouped["event"]["x"]["match_count"]), (&1234.into(), &1.into()));
+        assert_eq!(grouped["log"]["key"], r#"a"match_count":1,b"#);
+        assert_eq!(for_group(alert.body.clone(), 1), alert.body);
+        let signal: serde_json::Value = serde_json::from_slice(&as_signal(alert.body, "below")).expect("JSON");
+        assert_eq!((&signal["reason"], &signal["test"]), (&"below".into(), &false.into()));
     }
 
     #[test]

@@ -55,6 +55,11 @@ pub enum ObjectFault {
     /// The lines could not be written.
     #[error("could not write to standard output: {0}")]
     Output(String),
+    /// The matches that wait to be grouped have nowhere to wait.
+    #[error(
+        "could not keep matches in a temporary file: {0}; make room in the temporary folder or point `TMPDIR` elsewhere"
+    )]
+    Waiting(String),
 }
 
 impl ObjectFault {
@@ -75,6 +80,7 @@ impl ObjectFault {
             Self::Deadline => "deadline",
             Self::Stopped => "stopped",
             Self::Output(_) => "output",
+            Self::Waiting(_) => "waiting",
         }
     }
 

@@ -18,7 +18,7 @@ use crate::engine::{Recipe, Until};
 use crate::error::{ObjectFault, SetupError};
 use crate::invoke::{self, Failed, Failure, Invocation, Outcome, Work};
 use crate::observe;
-use crate::pipeline::{Pipeline, Run};
+use crate::pipeline::{Grouping, Pipeline, Run};
 use crate::report::Status;
 use crate::rulepack::Rulepack;
 use crate::sink::{Kind, Level, Sink};
@@ -80,7 +80,7 @@ impl Function {
         let until = Until { deadline: self.deadline(event.context.deadline()), ..Until::default() };
         let own_log_group = self.pipeline.config().log_group.as_deref();
         let invocation = invoke::parse(&event.payload, own_log_group).map_err(|failed| self.refuse(failed))?;
-        let run = Arc::new(Run::new(true, until));
+        let run = Arc::new(Run::new(true, Grouping::Object, until));
         let failures = Arc::clone(&self).objects(&run, &invocation).await;
         let written = self.pipeline.finish(&run).and_then(|()| self.metrics(&run, started));
         let outcomes: Vec<Outcome<'_>> =

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! payload -> invoke -> object -> source -> bytes -> gunzip -> bytes -> records -> Record
-//!    -> repeats -> batch -> engine (Python workers) -> Verdict -> alert -> sink -> JSON line
+//!    -> repeats -> batch -> engine (Python workers) -> Verdict -> alert -> windows -> Alert -> sink -> JSON line
 //!                                                                counters -> report
 //! ```
 //!
@@ -60,3 +60,4 @@ mod report;
 mod rulepack;
 mod sink;
 mod source;
+mod windows;

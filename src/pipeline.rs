@@ -14,20 +14,21 @@ use crate::engine::{Answer, Batch, EngineError, Pool, PoolSettings, Recipe, Unti
 use crate::error::{ObjectFault, SetupError};
 use crate::gunzip::Gunzip;
 use crate::json;
-use crate::model::ObjectRef;
+use crate::model::{ObjectRef, Severity};
 use crate::records::{Limits, Piece, Splitter};
-use crate::repeats::{Match, Repeats, Seen, hour_of};
+use crate::repeats::{Match, Repeats, Seen};
 use crate::report::{Counts, ObjectReport, Status, Totals};
 use crate::rulepack::Rulepack;
 use crate::sink::{Kind, Level, SHARED_BYTES, Sink};
+use crate::windows::{Found, Settled, Told, Windows};
 use crate::{digest, observe};
 
 /// A batch is judged when it holds so many records or bytes.
 const BATCH_RECORDS: usize = 256;
 const BATCH_BYTES: usize = 1024 * 1024;
-/// Alerts of an object wait until it ends, so that the same match of another object is not printed twice; more than
-/// this does not wait.
-const WAITING_BYTES: usize = 4 * 1024 * 1024;
+/// Alerts of an object wait until it ends, so that they are grouped and the same match of another object is not printed
+/// twice; more than this does not wait.
+const WAITING_BYTES: u64 = 4 * 1024 * 1024;
 
 /// All that the handling of an object needs, shared by the threads that handle objects.
 pub(crate) struct Pipeline {
@@ -37,17 +38,42 @@ pub(crate) struct Pipeline {
     pool: Pool,
 }
 
+/// Which matches make one alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Grouping {
+    /// Each is one.
+    None,
+    /// Those of one object, which are told when it ends: a retry of the object tells the same. Only what a threshold
+    /// needs waits for the end of the run.
+    Object,
+    /// Those of the whole run, which are told at its end.
+    Run,
+}
+
 /// One invocation, or one command: what it has seen, and what came of it.
 pub(crate) struct Run {
     repeats: Option<Repeats>,
+    grouping: Grouping,
+    /// Matches that wait for the end of the run.
+    windows: Mutex<Windows>,
     totals: Mutex<Totals>,
     pub(crate) until: Until,
 }
 
 impl Run {
-    /// A new run. Without `repeats` every record is evaluated and every match printed.
-    pub(crate) fn new(repeats: bool, until: Until) -> Self {
-        Self { repeats: repeats.then(Repeats::new), totals: Mutex::default(), until }
+    /// A new run. Without `repeats` every record is evaluated and every match counts.
+    pub(crate) fn new(repeats: bool, grouping: Grouping, until: Until) -> Self {
+        let windows = Mutex::new(Windows::new(repeats));
+        Self { repeats: repeats.then(Repeats::new), grouping, windows, totals: Mutex::default(), until }
+    }
+
+    fn windows(&self) -> MutexGuard<'_, Windows> {
+        self.windows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for matches of one object.
+    fn own_windows(&self) -> Windows {
+        Windows::new(self.repeats.is_some())
     }
 
     /// What came of it so far.
@@ -102,6 +128,8 @@ impl Pipeline {
             indices: Vec::new(),
             waiting: Vec::new(),
             waiting_bytes: 0,
+            windows: run.own_windows(),
+            unkept: None,
             unfit: None,
         };
         let mut status = match digest::skip_reason(&object.key) {
@@ -126,14 +154,34 @@ impl Pipeline {
         report
     }
 
-    /// Prints what belongs to the run as a whole: the failures of rules. Everything is flushed when this returns.
+    /// Prints what belongs to the run as a whole: matches that waited for its end, and the failures of rules.
+    /// Everything is flushed when this returns.
     pub(crate) fn finish(&self, run: &Run) -> Result<(), ObjectFault> {
+        let windows = std::mem::replace(&mut *run.windows(), run.own_windows());
+        windows.settle(&self.pack.rules, |told, settled| self.tell(run, &told, settled))?;
         for ((rule, _), tally) in &run.totals().errors {
             if let Some(rule) = self.pack.rules.get(*rule as usize) {
                 self.sink.line(Kind::RuleError, Level::Warn, &tally.line(&rule.id))?;
             }
         }
         self.sink.flush()
+    }
+
+    /// Prints an alert, or the signals that did not make one.
+    fn tell(&self, run: &Run, told: &Told, settled: Settled) -> Result<(), ObjectFault> {
+        let reason = match (told, run.grouping) {
+            (Told::Alert(matches), _) => {
+                self.sink.raw(Kind::Alert, Level::Warn, &alert::for_group(settled.body, *matches))?;
+                run.totals().count_alert(settled.severity);
+                run.totals().counts.alerts += 1;
+                return Ok(());
+            }
+            // Other invocations may hold the matches that are missing here.
+            (Told::Below, Grouping::Object) => "threshold_needs_state",
+            (Told::Below, _) => "below_threshold",
+        };
+        run.totals().counts.signals += 1;
+        self.sink.raw(Kind::Signal, Level::Info, &alert::as_signal(settled.body, reason))
     }
 
     /// The settings.
@@ -162,6 +210,14 @@ impl Pipeline {
     }
 }
 
+/// A line that waits.
+struct Line {
+    found: Match,
+    kind: Kind,
+    severity: Severity,
+    body: Vec<u8>,
+}
+
 /// One object on its way.
 struct Handling<'a> {
     pipeline: &'a Pipeline,
@@ -174,8 +230,13 @@ struct Handling<'a> {
     batch: Batch,
     /// Index in the object of each record of the batch.
     indices: Vec<u64>,
-    waiting: Vec<(Match, Alert)>,
-    waiting_bytes: usize,
+    /// Lines that are ready, until it ends.
+    waiting: Vec<Line>,
+    waiting_bytes: u64,
+    /// Matches that are grouped when it ends.
+    windows: Windows,
+    /// Why a match could not be kept.
+    unkept: Option<ObjectFault>,
     /// The first record that could not be judged, and why.
     unfit: Option<(u64, String)>,
 }
@@ -260,7 +321,10 @@ impl Handling<'_> {
             EngineError::Over => self.over(),
             error => ObjectFault::Engine(error.to_string()),
         })?;
-        if self.waiting_bytes > WAITING_BYTES {
+        if let Some(fault) = self.unkept.take() {
+            return Err(fault);
+        }
+        if self.waiting_bytes + self.windows.bytes() > WAITING_BYTES {
             self.print_waiting()?;
         }
         Ok(())
@@ -298,13 +362,7 @@ impl Handling<'_> {
         }
         self.counts.matches += 1;
         let Some(rule) = self.pipeline.pack.rules.get(verdict.rule as usize) else { return };
-        let reason = if !rule.create_alert {
-            Some("create_alert_false")
-        } else if rule.threshold > 1 {
-            Some("threshold_needs_state")
-        } else {
-            None
-        };
+        let reason = (!rule.create_alert).then_some("create_alert_false");
         self.counts.signals += u64::from(reason.is_some());
         if reason.is_some() && !self.pipeline.sink.wants(Kind::Signal) {
             return;
@@ -323,20 +381,63 @@ impl Handling<'_> {
         };
         let limit = self.pipeline.config.max_alert_bytes - SHARED_BYTES;
         let alert = alert::build(&finding, record, &Origin { object: self.object, index }, limit);
-        let hour = json::Members::of(record).find(|(key, _)| *key == b"eventTime").and_then(|(_, raw)| hour_of(raw));
-        let found = Match { hour: hour.unwrap_or(i64::MIN), id: alert.match_id };
-        self.waiting_bytes += alert.body.len();
-        self.waiting.push((found, alert));
+        let found = Found {
+            rule: verdict.rule,
+            time: alert.time,
+            event_id: alert.event_id.as_deref().unwrap_or_default().as_bytes(),
+            match_id: alert.match_id,
+            dedup: finding.dedup,
+            unique: verdict.unique.as_deref(),
+            severity: alert.severity,
+            body: &alert.body,
+        };
+        let grouped = self.run.grouping != Grouping::None && rule.dedup_period_minutes > 0;
+        let kept = if reason.is_some() || !grouped {
+            self.wait(if reason.is_some() { Kind::Signal } else { Kind::Alert }, alert);
+            Ok(())
+        } else if self.run.grouping == Grouping::Object && rule.threshold <= 1 {
+            self.windows.add(&found)
+        } else {
+            self.run.windows().add(&found)
+        };
+        if let Err(fault) = kept {
+            self.unkept.get_or_insert(fault);
+        }
+    }
+
+    fn wait(&mut self, kind: Kind, alert: Alert) {
+        let Alert { match_id, severity, time, body, .. } = alert;
+        self.waiting_bytes += body.len() as u64;
+        self.waiting.push(Line { found: Match::new(match_id, time), kind, severity, body });
+    }
+
+    /// The lines that wait, those of groups included.
+    fn waiting(&mut self) -> Result<(Vec<Line>, Vec<Match>), ObjectFault> {
+        let mut lines = std::mem::take(&mut self.waiting);
+        self.waiting_bytes = 0;
+        if self.windows.bytes() > 0 {
+            let windows = std::mem::replace(&mut self.windows, self.run.own_windows());
+            windows.settle(&self.pipeline.pack.rules, |told, settled| {
+                let matches = if let Told::Alert(matches) = told { matches } else { 1 };
+                lines.push(Line {
+                    found: Match::new(settled.match_id, settled.time),
+                    kind: Kind::Alert,
+                    severity: settled.severity,
+                    body: alert::for_group(settled.body, matches),
+                });
+                Ok(())
+            })?;
+        }
+        let matches = lines.iter().map(|line| line.found).collect();
+        Ok((lines, matches))
     }
 
     fn print_waiting(&mut self) -> Result<(), ObjectFault> {
-        let waiting = std::mem::take(&mut self.waiting);
-        self.waiting_bytes = 0;
-        let matches: Vec<Match> = waiting.iter().map(|(found, _)| *found).collect();
+        let (lines, matches) = self.waiting()?;
         let mut seen = std::mem::take(&mut self.seen);
         let outcome = match &self.run.repeats {
-            Some(repeats) => repeats.print_new(&mut seen, matches, |at| self.print(&waiting[at].1)),
-            None => (0..waiting.len()).try_for_each(|at| self.print(&waiting[at].1)).map(|()| 0),
+            Some(repeats) => repeats.print_new(&mut seen, matches, |at| self.print(&lines[at])),
+            None => lines.iter().try_for_each(|line| self.print(line)).map(|()| 0),
         };
         self.seen = seen;
         outcome.map(drop)
@@ -344,22 +445,21 @@ impl Handling<'_> {
 
     /// Prints what is left; of a done object everything counts from now on.
     fn settle(&mut self, done: bool) -> Result<(), ObjectFault> {
-        let waiting = std::mem::take(&mut self.waiting);
-        let matches: Vec<Match> = waiting.iter().map(|(found, _)| *found).collect();
+        let (lines, matches) = self.waiting()?;
         let seen = std::mem::take(&mut self.seen);
         match &self.run.repeats {
-            Some(repeats) => repeats.settle(seen, done, matches, |at| self.print(&waiting[at].1)).map(drop),
-            None => (0..waiting.len()).try_for_each(|at| self.print(&waiting[at].1)),
+            Some(repeats) => repeats.settle(seen, done, matches, |at| self.print(&lines[at])).map(drop),
+            None => lines.iter().try_for_each(|line| self.print(line)),
         }
     }
 
-    fn print(&mut self, alert: &Alert) -> Result<(), ObjectFault> {
-        if alert.signal {
-            return self.pipeline.sink.raw(Kind::Signal, Level::Info, &alert.body);
+    fn print(&mut self, line: &Line) -> Result<(), ObjectFault> {
+        if line.kind == Kind::Signal {
+            return self.pipeline.sink.raw(Kind::Signal, Level::Info, &line.body);
         }
-        self.pipeline.sink.raw(Kind::Alert, Level::Warn, &alert.body)?;
+        self.pipeline.sink.raw(Kind::Alert, Level::Warn, &line.body)?;
         self.counts.alerts += 1;
-        self.run.totals().count_alert(alert.severity);
+        self.run.totals().count_alert(line.severity);
         Ok(())
     }
 

@@ -59,10 +59,17 @@ pub(crate) struct Seen {
 /// A match that an object has printed or is about to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Match {
-    /// Of the event time, as [`hour_of`] has it; without one it is soon forgotten.
-    pub(crate) hour: i64,
+    /// Of the event time; without one it is soon forgotten.
+    hour: i64,
     /// First half of the SHA-256 that names the match.
-    pub(crate) id: [u8; 16],
+    id: [u8; 16],
+}
+
+impl Match {
+    /// A match by its id and the time of its event, in seconds since 1970.
+    pub(crate) fn new(id: [u8; 16], time: Option<i64>) -> Self {
+        Self { hour: time.map_or(i64::MIN, |seconds| seconds.div_euclid(3600)), id }
+    }
 }
 
 impl Repeats {
@@ -174,7 +181,7 @@ impl Done {
 }
 
 /// Hours since 1970 of a raw JSON string like `"2026-03-14T09:05:00Z"`.
-pub(crate) fn hour_of(raw: &[u8]) -> Option<i64> {
+fn hour_of(raw: &[u8]) -> Option<i64> {
     let raw = raw.strip_prefix(b"\"")?;
     let number = |from: usize, to: usize| std::str::from_utf8(raw.get(from..to)?).ok()?.parse::<u16>().ok();
     let date = Date::from_calendar_date(

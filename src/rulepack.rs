@@ -46,6 +46,9 @@ pub(crate) struct Rule {
     pub dedup_period_minutes: u32,
     /// How many matches make an alert.
     pub threshold: u32,
+    /// The functions it has beside `rule()`.
+    #[serde(default)]
+    functions: Vec<String>,
     metadata: Box<RawValue>,
 }
 
@@ -91,6 +94,11 @@ struct Body {
 }
 
 impl Rule {
+    /// Its threshold counts different answers of `unique()` instead of matches.
+    pub(crate) fn counts_values(&self) -> bool {
+        self.functions.iter().any(|name| name == "unique")
+    }
+
     /// Parses what alerts tell about the rule.
     pub(crate) fn metadata(&self) -> Metadata {
         // The pack's digest vouches for the text; a field of another type than ours says nothing.
@@ -149,6 +157,18 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Rule {
+        /// One that groups its matches like this.
+        pub(crate) fn for_tests(period: u32, threshold: u32, unique: bool) -> Self {
+            let functions = if unique { r#"["unique"]"# } else { "[]" };
+            serde_json::from_str(&format!(
+                r#"{{"id":"R","digest":"d","severity":"LOW","create_alert":true,"dedup_period_minutes":{period},"threshold":{threshold},
+                    "functions":{functions},"metadata":{{}},"condition":{{}}}}"#
+            ))
+            .expect("a rule")
+        }
+    }
 
     fn pack(content: &str) -> String {
         format!("{HEAD}{}\"{content}", hex(&Sha256::digest(content)))

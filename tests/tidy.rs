@@ -22,6 +22,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("repeats", &["json"]),
     ("engine", &["model", "rulepack"]),
     ("alert", &["json", "model", "rulepack"]),
+    ("windows", &["error", "model", "rulepack"]),
     ("sink", &["error"]),
     // What is told: counters, and things that happen, in the words of the sink.
     ("report", &["engine", "error", "model"]),
@@ -32,7 +33,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "pipeline",
         &[
             "alert", "config", "digest", "engine", "error", "gunzip", "json", "model", "observe", "records", "repeats",
-            "report", "rulepack", "sink",
+            "report", "rulepack", "sink", "windows",
         ],
     ),
     ("lambda", &["config", "engine", "error", "invoke", "observe", "pipeline", "report", "rulepack", "sink", "source"]),

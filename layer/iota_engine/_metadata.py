@@ -33,7 +33,6 @@ IOTA_KEYS = (
     "Threshold",
 )
 _DEFAULT_PERIOD = 60
-_DEFAULT_THRESHOLD = 1
 _ID = re.compile(r'[^<>&"%]+\Z')
 
 
@@ -69,11 +68,21 @@ def flag(document: dict[str, Any], key: str) -> bool:
     return found
 
 
-def number(document: dict[str, Any], key: str) -> int:
-    """Return `DedupPeriodMinutes` or `Threshold`; Panther takes the default for what is not a whole number."""
-    default = _DEFAULT_PERIOD if key == "DedupPeriodMinutes" else _DEFAULT_THRESHOLD
-    found = document.get(key)
-    return found if type(found) is int and found >= 0 else default
+def threshold(document: dict[str, Any]) -> int:
+    """Return how many matches make an alert; Panther takes one for what is no whole number above zero."""
+    found = document.get("Threshold")
+    return found if type(found) is int and found > 0 else 1
+
+
+def dedup_period(document: dict[str, Any], *, is_panther: bool) -> int:
+    """Return how many minutes matches belong together; Panther takes an hour for what is no whole number above zero.
+
+    A rule of iota's form that says nothing of either is not grouped (0): each of its matches is an alert.
+    """
+    found = document.get("DedupPeriodMinutes")
+    if type(found) is int and found > 0:
+        return found
+    return _DEFAULT_PERIOD if is_panther or threshold(document) > 1 else 0
 
 
 def text(document: dict[str, Any], key: str) -> str:
@@ -123,8 +132,8 @@ def entry(document: dict[str, Any], *, form: str, stem: str) -> dict[str, Any]:
         "form": form,
         "severity": severity(document, None if is_panther else "INFO"),
         "create_alert": flag(document, "CreateAlert"),
-        "dedup_period_minutes": number(document, "DedupPeriodMinutes"),
-        "threshold": number(document, "Threshold"),
+        "dedup_period_minutes": dedup_period(document, is_panther=is_panther),
+        "threshold": threshold(document),
         "metadata": {
             "display_name": text(document, "DisplayName"),
             "description": text(document, "Description"),

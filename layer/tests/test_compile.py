@@ -72,12 +72,12 @@ def test_the_pack_holds_what_the_protocol_says(tmp_path):
 
 
 def test_defaults_of_metadata(tmp_path):
-    """What a rule does not say is 60 minutes, threshold 1, an alert, and empty texts."""
+    """What a rule does not say is no grouping, threshold 1, an alert, and empty texts."""
     _, pack = compiled(tmp_path, {"sub/r.py": RULE})
     (rule,) = pack["rules"]
     got = {key: rule[key] for key in ("id", "form", "path", "severity", "create_alert", "dedup_period_minutes")}
     expected = {"id": "r", "form": "iota", "path": "sub/r.py", "severity": "INFO", "create_alert": True}
-    assert got == {**expected, "dedup_period_minutes": 60}
+    assert got == {**expected, "dedup_period_minutes": 0}
     assert rule["threshold"] == 1
     assert rule["metadata"]["description"] == ""
     assert rule["metadata"]["log_types"] == ["AWS.CloudTrail"]

@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::engine::{Until, process_usage};
 use crate::error::ObjectFault;
 use crate::model::{ObjectRef, Severity};
-use crate::pipeline::{Pipeline, Run};
+use crate::pipeline::{Grouping, Pipeline, Run};
 use crate::report::{CpuStats, RuleStats, Stats, Status};
 use crate::sink::{Kind, Sink};
 use crate::source::file;
@@ -41,6 +41,9 @@ pub(super) struct ScanArgs {
     /// Evaluate every record, also one that another file has delivered already
     #[arg(long)]
     no_dedup: bool,
+    /// Print every match as an alert of its own: no dedup periods, no thresholds
+    #[arg(long)]
+    all_matches: bool,
     /// Fix Python's hash seed, so that what rules make of a `set` comes in the same order every time
     #[arg(long)]
     deterministic: bool,
@@ -92,8 +95,9 @@ pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Outcome> {
     }
     let pipeline = Pipeline::new(config, rules.pack, sink, recipe, engine.site.clone())?;
     let until = Until::default();
+    let grouping = if args.all_matches { Grouping::None } else { Grouping::Run };
     stop_on_interrupt(Arc::clone(&until.stopped))?;
-    let run = Run::new(!args.no_dedup, until);
+    let run = Run::new(!args.no_dedup, grouping, until);
     let progress = progress(&files);
     handle_all(&pipeline, &run, &files, &progress);
     progress.finish_and_clear();

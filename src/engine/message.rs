@@ -139,6 +139,8 @@ pub(crate) struct Verdict {
     #[serde(default)]
     pub(crate) destinations: Option<Vec<String>>,
     #[serde(default)]
+    pub(crate) unique: Option<String>,
+    #[serde(default)]
     pub(crate) errors: Vec<Failure>,
 }
 
@@ -156,6 +158,7 @@ impl Verdict {
             runbook: None,
             reference: None,
             destinations: None,
+            unique: None,
             errors: vec![failure],
         }
     }

@@ -41,7 +41,7 @@ class Iota:
     def scan(self, rules: Path, path: Path, *more: str) -> Scan:
         """Run all rules, one file after the other in one worker: some rules remember what they saw."""
         command = [str(self.binary), "scan", str(path), "--rules", str(rules), "--python", str(self.python), "--jobs"]
-        command += ["1", "--no-dedup", "--include-disabled", "--signals", "--lines", "all", *more]
+        command += ["1", "--no-dedup", "--include-disabled", "--all-matches", "--signals", "--lines", "all", *more]
         scan = Scan()
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_ENVIRONMENT, text=True

@@ -68,9 +68,19 @@ def read_lines(text: str) -> list[Json]:
     return lines
 
 
-def scan(folder: Path, pack: Path) -> list[Json]:
+def scan(folder: Path, pack: Path, *more: str) -> list[Json]:
     """The alerts that the command line finds in a folder."""
-    command: list[str | Path] = [binary("iota"), "scan", folder, "--rulepack", pack, "--python", sys.executable]
+    command: list[str | Path] = [binary("iota"), "scan", folder, "--rulepack", pack, "--python", sys.executable, *more]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     return read_lines(done.stdout)
+
+
+def expect_what_a_scan_finds(alerts: list[Json], folder: Path, pack: Path) -> None:
+    """The function groups by log file, a scan over all of them: the same groups, and ids of true matches."""
+
+    def groups(lines: list[Json]) -> set[tuple[str, str]]:
+        return {(line["rule_id"], line["dedup"]) for line in lines}
+
+    assert groups(scan(folder, pack)) == groups(alerts)
+    assert {line["alert_id"] for line in alerts} <= {line["match_id"] for line in scan(folder, pack, "--all-matches")}
