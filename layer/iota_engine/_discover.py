@@ -136,6 +136,7 @@ class Discovery:
                 said = ", ".join(log_types) or "empty"
                 self.found.list(file, f"`LogTypes` is {said}, without `{_metadata.CLOUDTRAIL}`", name)
                 return
+            _metadata.only_panthers(document)
             filename = document.get("Filename")
             if not isinstance(filename, str):
                 reason = "`Filename` is missing; name the rule's `.py` there (a `Detection` in YAML is not evaluated)"

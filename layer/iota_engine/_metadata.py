@@ -7,6 +7,7 @@ Separate from `_discover`, which knows files and folders; here are only keys and
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +32,27 @@ IOTA_KEYS = (
     "Tags",
     "Tests",
     "Threshold",
+)
+# What Panther's schema knows besides; iota reads `AnalysisType`, `Filename`, `LogTypes` and `InlineFilters` of it.
+PANTHER_KEYS = frozenset(
+    {
+        *IOTA_KEYS,
+        "AlertContext",
+        "AlertTitle",
+        "AnalysisType",
+        "BaseVersion",
+        "Detection",
+        "DynamicSeverities",
+        "Filename",
+        "GroupBy",
+        "InlineFilters",
+        "LogTypes",
+        "OnlyUseBaseRiskScore",
+        "ScheduledQueries",
+        "Status",
+        "SummaryAttributes",
+        "Suppressions",
+    }
 )
 _DEFAULT_PERIOD = 60
 _ID = re.compile(r'[^<>&"%]+\Z')
@@ -120,6 +142,17 @@ def only_known(document: dict[str, Any]) -> None:
     for key in document:
         if key not in IOTA_KEYS:
             message = f"unknown key `{key}`; use {', '.join(IOTA_KEYS)}, or add `AnalysisType: rule` for Panther's form"
+            raise Unusable(message)
+
+
+def only_panthers(document: dict[str, Any]) -> None:
+    """Refuse keys that Panther's schema does not have: a misspelt `Threshold` must not be ignored."""
+    for key in document:
+        if key not in PANTHER_KEYS:
+            near = get_close_matches(str(key), PANTHER_KEYS, n=1)
+            message = f"unknown key `{key}`; " + (
+                f"did you mean `{near[0]}`?" if near else "Panther has none such: remove it"
+            )
             raise Unusable(message)
 
 

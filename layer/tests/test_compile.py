@@ -141,6 +141,7 @@ def test_what_is_listed(tmp_path, files, reason):
         (panther(RULE, more="Tags: 5"), "p.yml", None, "`Tags` is not a list"),
         (panther(RULE, more="InlineFilters: [{Key: a, Condition: Resembles}]"), "p.yml", None, "inline filter"),
         ({"r.py": RULE, "r.yml": "Severty: High"}, "r.yml", None, "unknown key `Severty`; use CreateAlert, Dedup"),
+        (panther(RULE, more="Treshold: 9"), "p.yml", None, "unknown key `Treshold`; did you mean `Threshold`?"),
         ({"r.py": RULE, "r.yml": "Severity: Urgent"}, "r.yml", None, "`Severity` is `Urgent`; use one of"),
         ({"r.py": RULE, "r.yml": "- a"}, "r.yml", None, "is not a mapping; write `Severity: High` and the like"),
         ({"r.py": RULE, "r.yml": "a: ["}, "r.yml", 2, "not YAML: "),
