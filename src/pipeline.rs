@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use crate::alert::{self, Alert, Finding, Origin};
 use crate::config::Config;
-use crate::engine::{Answer, Batch, EngineError, Pool, PoolSettings, Recipe, Until, Usage, Verdict};
+use crate::engine::{Answer, Batch, EngineError, Item, Pool, PoolSettings, Recipe, Until, Usage, Verdict};
 use crate::error::{ObjectFault, SetupError};
 use crate::gunzip::Gunzip;
 use crate::json;
@@ -297,7 +297,7 @@ impl Handling<'_> {
         if self.batch.body.len() + text.len() > BATCH_BYTES || self.batch.items.len() == BATCH_RECORDS {
             self.judge()?;
         }
-        self.batch.items.push((self.batch.body.len(), text.len()));
+        self.batch.items.push(Item { offset: self.batch.body.len(), length: text.len(), rules: None });
         self.batch.body.extend_from_slice(text.as_bytes());
         self.indices.push(index);
         Ok(())
@@ -314,8 +314,7 @@ impl Handling<'_> {
         let batch = std::mem::take(&mut self.batch);
         let indices = std::mem::take(&mut self.indices);
         let outcome = self.pipeline.pool.judge(&batch, &self.run.until, |item, answer| {
-            let (offset, length) = batch.items[item];
-            self.answer(&batch.body[offset..offset + length], indices[item], answer);
+            self.answer(batch.record(item), indices[item], answer);
         });
         outcome.map_err(|error| match error {
             EngineError::Over => self.over(),

@@ -13,7 +13,7 @@ mod spawn;
 mod worker;
 
 pub(crate) use message::{Failure, FailureKind, Tested, Verdict};
-pub(crate) use pool::{Answer, Batch, Notice, Pool, PoolSettings, Usage, process_usage};
+pub(crate) use pool::{Answer, Batch, Item, Notice, Pool, PoolSettings, Usage, process_usage};
 pub(crate) use spawn::Recipe;
 
 use std::sync::Arc;

@@ -52,13 +52,30 @@ pub(crate) enum Notice<'a> {
 #[derive(Default)]
 pub(crate) struct Batch {
     pub(crate) body: Vec<u8>,
-    /// Offset and length of each record in the body.
-    pub(crate) items: Vec<(usize, usize)>,
+    pub(crate) items: Vec<Item>,
+}
+
+/// One record of a batch.
+#[derive(Debug, Clone)]
+pub(crate) struct Item {
+    /// Where it lies in the body.
+    pub(crate) offset: usize,
+    pub(crate) length: usize,
+    /// The rules to ask, ascending; `None` for all.
+    pub(crate) rules: Option<Vec<u32>>,
+}
+
+impl Batch {
+    /// The bytes of a record.
+    pub(crate) fn record(&self, item: usize) -> &[u8] {
+        let Item { offset, length, .. } = self.items[item];
+        &self.body[offset..offset + length]
+    }
 }
 
 /// What became of one record.
 pub(crate) enum Answer {
-    /// Every rule has answered, but for those behind a fence.
+    /// Every rule that was asked has answered, but for those behind a fence.
     Judged { verdicts: Vec<Verdict>, calls: usize, fenced: Vec<u32> },
     /// Python's parser refuses it.
     Unparsable(String),
@@ -91,7 +108,7 @@ pub(crate) struct Usage {
     pub(crate) peak_bytes: u64,
 }
 
-/// A record that still wants an answer, from these rules (`None`: all that are not fenced).
+/// A record that still wants an answer, from these rules (`None`: all that are not fenced; else none that is).
 struct Pending {
     item: usize,
     only: Option<Vec<u32>>,
@@ -106,10 +123,13 @@ impl Pending {
         Self { item, only, parts: Vec::new(), settled: 0 }
     }
 
-    /// The answer, once `asked` more pairs have given these verdicts.
-    fn answer(mut self, mut verdicts: Vec<Verdict>, calls: usize, mut fenced: Vec<u32>) -> Answer {
-        // The fence may have risen on this very record; then the pair is a failure, not a blind spot.
-        fenced.retain(|rule| self.parts.iter().all(|verdict| verdict.rule != *rule));
+    /// The answer, once `calls` more pairs have given these verdicts.
+    fn answer(mut self, mut verdicts: Vec<Verdict>, calls: usize, mut fenced: Vec<u32>, asked: &Item) -> Answer {
+        fenced.retain(|rule| {
+            let wanted = asked.rules.as_ref().is_none_or(|rules| rules.binary_search(rule).is_ok());
+            // The fence may have risen on this very record; then the pair is a failure, not a blind spot.
+            wanted && self.parts.iter().all(|verdict| verdict.rule != *rule)
+        });
         verdicts.append(&mut self.parts);
         verdicts.sort_by_key(|verdict| verdict.rule);
         Answer::Judged { verdicts, calls: calls + self.settled, fenced }
@@ -157,16 +177,12 @@ impl Pool {
     ) -> Result<(), EngineError> {
         let fenced = lock(&self.fences).fenced(Instant::now());
         let allowed = self.allowed(&fenced);
-        let mut job = Job {
-            pool: self,
-            batch,
-            until,
-            fenced,
-            allowed,
-            pending: (0..batch.items.len()).map(|item| Pending::new(item, None)).collect(),
-            struck: Vec::new(),
-            answered: 0,
+        let open = |rules: &Vec<u32>| {
+            rules.iter().copied().filter(|rule| fenced.binary_search(rule).is_err()).collect::<Vec<u32>>()
         };
+        let pending = batch.items.iter().enumerate().map(|(at, item)| Pending::new(at, item.rules.as_ref().map(open)));
+        let pending = pending.collect();
+        let mut job = Job { pool: self, batch, until, fenced, allowed, pending, struck: Vec::new(), answered: 0 };
         let mut unexplained = 0;
         while !job.pending.is_empty() {
             let Err(death) = job.run(&mut deliver)? else { break };
@@ -302,16 +318,18 @@ impl Job<'_> {
         let mut sets = vec![self.allowed.clone()];
         let mut items = Vec::with_capacity(self.pending.len());
         // After a death the first items may already be answered; their bytes are not sent again.
-        let from = self.pending.front().map_or(0, |first| self.batch.items[first.item].0);
+        let from = self.pending.front().map_or(0, |first| self.batch.items[first.item].offset);
         for pending in &self.pending {
             let set = match &pending.only {
                 None => 0,
+                // Neighbours often are of one kind.
+                Some(only) if sets.last().is_some_and(|last| last.as_ref() == Some(only)) => sets.len() - 1,
                 Some(only) => {
                     sets.push(Some(only.clone()));
                     sets.len() - 1
                 }
             };
-            let (offset, length) = self.batch.items[pending.item];
+            let Item { offset, length, .. } = self.batch.items[pending.item];
             items.push((offset - from, length, set));
         }
         let mut worker = self.pool.check_out(self.until)?;
@@ -330,7 +348,8 @@ impl Job<'_> {
                         Err(why) => Answer::Unparsable(why),
                         Ok(verdicts) => {
                             let calls = asked - skipped.len();
-                            pending.answer(verdicts, calls, [&self.fenced[..], &skipped].concat())
+                            let blind = [&self.fenced[..], &skipped].concat();
+                            pending.answer(verdicts, calls, blind, &self.batch.items[item])
                         }
                     };
                     self.answered += 1;
@@ -399,8 +418,9 @@ impl Job<'_> {
     /// Runs a pending item against one rule in another worker.
     fn run_alone(&self, at: usize, rule: u32) -> Result<Result<Vec<Verdict>, Failure>, EngineError> {
         let Some(pending) = self.pending.get(at) else { return Ok(Ok(Vec::new())) };
-        let (offset, length) = self.batch.items[pending.item];
-        let single = Batch { body: self.batch.body[offset..offset + length].to_vec(), items: vec![(0, length)] };
+        let record = self.batch.record(pending.item);
+        let item = Item { offset: 0, length: record.len(), rules: Some(vec![rule]) };
+        let single = Batch { body: record.to_vec(), items: vec![item] };
         let mut job = Job {
             pool: self.pool,
             batch: &single,
