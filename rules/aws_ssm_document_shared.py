@@ -1,0 +1,33 @@
+from iota_cloudtrail import account, actor, as_list, by_aws_service, context, succeeded
+
+# Accounts of your own that may use your documents.
+TRUSTED_ACCOUNTS = ()
+
+
+def rule(event):
+    if event.get("eventName") != "ModifyDocumentPermission" or event.get("eventSource") != "ssm.amazonaws.com":
+        return False
+    return succeeded(event) and not by_aws_service(event) and bool(receivers(event))
+
+
+def receivers(event):
+    given = as_list(event.deep_get("requestParameters", "accountIdsToAdd"))
+    return [name for name in given if name and name != account(event) and name not in TRUSTED_ACCOUNTS]
+
+
+def public(event):
+    return any(str(name).lower() == "all" for name in receivers(event))
+
+
+def severity(event):
+    return "HIGH" if public(event) else "MEDIUM"
+
+
+def title(event):
+    name = event.deep_get("requestParameters", "name", default="unknown")
+    whom = "everyone" if public(event) else ", ".join(receivers(event))
+    return f"{actor(event)} shared the document {name} of account {account(event)} with {whom}"
+
+
+def alert_context(event):
+    return context(event, document=event.deep_get("requestParameters", "name"), receivers=receivers(event))
