@@ -47,6 +47,8 @@ pub(crate) struct Rule {
     /// How many matches make an alert.
     pub threshold: u32,
     metadata: Box<RawValue>,
+    /// What a record needs for the rule to match it; `docs/conditions.md`. Read by the prefilter.
+    pub condition: Box<RawValue>,
 }
 
 /// A file that yields no rule.
