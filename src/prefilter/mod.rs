@@ -8,6 +8,8 @@
 mod condition;
 mod evaluate;
 mod index;
+#[cfg(test)]
+mod naive;
 mod outcome;
 mod program;
 mod project;
