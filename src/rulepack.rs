@@ -50,6 +50,8 @@ pub(crate) struct Rule {
     #[serde(default)]
     functions: Vec<String>,
     metadata: Box<RawValue>,
+    /// What a record needs for the rule to match it; `docs/conditions.md`. Read by the prefilter.
+    pub condition: Box<RawValue>,
 }
 
 /// A file that yields no rule.

@@ -20,6 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("gunzip", &["error"]),
     ("records", &["error", "json"]),
     ("repeats", &["json"]),
+    ("prefilter", &["error", "json", "rulepack"]),
     ("engine", &["model", "rulepack"]),
     ("alert", &["json", "model", "rulepack"]),
     ("windows", &["error", "model", "rulepack"]),

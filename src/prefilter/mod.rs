@@ -1,0 +1,143 @@
+//! A record in, the rules that may still match it out: what reaches Python.
+//!
+//! `condition` is the format of the rulepack, `program` what all conditions come to, `tokens` and `project` the one walk
+//! over a record, `value` what it finds there, `evaluate` the meaning of conditions in `outcome`s, `index` the rules by
+//! what they need. It may admit too much and never drops a match: `docs/conditions.md` says how. Nothing here has state
+//! but [`Scratch`], of which each thread has its own.
+
+mod condition;
+mod evaluate;
+mod index;
+#[cfg(test)]
+mod naive;
+mod outcome;
+mod program;
+mod project;
+mod tokens;
+mod value;
+#[cfg(test)]
+mod vectors;
+
+use crate::error::SetupError;
+use crate::rulepack::Rulepack;
+
+use self::evaluate::{Evaluation, Memo};
+use self::index::{Fields, Index};
+use self::outcome::Outcomes;
+use self::program::{Builder, Node, NodeId, Program};
+use self::project::{Paths, Slots, project};
+use self::tokens::Tokens;
+use self::value::{Found, Value};
+
+/// The conditions of all rules of a pack. Shared by threads.
+pub(crate) struct Prefilter {
+    program: Program,
+    /// By rule, its condition.
+    rules: Vec<NodeId>,
+    index: Index,
+    fields: Fields,
+}
+
+/// What is used again for every record. One for each thread.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    tokens: Tokens,
+    slots: Slots,
+    memo: Memo,
+    found: Vec<u32>,
+}
+
+/// Who may match a record.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Candidates<'a> {
+    /// These rules, ascending. None of the others does.
+    Rules(&'a [u32]),
+    /// The record is not understood: Python reads it, or finds that it can't.
+    All,
+}
+
+/// How many rules are how well understood. They add up to the rules of the pack.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Coverage {
+    /// Only looked at for records with a name or source that they need.
+    pub(crate) indexed: usize,
+    /// Looked at for every record.
+    pub(crate) conditioned: usize,
+    /// Not understood: they go to Python with every record.
+    pub(crate) unconditioned: usize,
+}
+
+impl Prefilter {
+    /// Takes over the conditions of the pack.
+    pub(crate) fn new(pack: &Rulepack) -> Result<Self, SetupError> {
+        let conditions = pack.rules.iter().map(|rule| (&*rule.id, rule.condition.get()));
+        Self::of(conditions).map_err(|reason| SetupError::Pack { path: pack.path.display().to_string(), reason })
+    }
+
+    fn of<'a>(conditions: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Self, String> {
+        let mut builder = Builder::new();
+        let paths = (builder.path("eventName"), builder.path("eventSource"));
+        let (Some(name), Some(source)) = paths else { return Err("no path to the name of an event".into()) };
+        let fields = Fields { name, source };
+        let mut rules = Vec::new();
+        for (id, condition) in conditions {
+            let bad = |reason| {
+                format!("the condition of rule `{id}`: {reason}; compile the rules again with this version of iota")
+            };
+            rules.push(builder.condition(condition).map_err(bad)?);
+        }
+        let program = builder.build();
+        let index = Index::new(&program, fields, &rules);
+        Ok(Self { program, rules, index, fields })
+    }
+
+    /// Reads a record; `None` if it is not understood.
+    fn read<'e, 's: 'e>(
+        &'e self,
+        scratch: &'s mut Scratch,
+        record: &'e str,
+    ) -> Option<(Evaluation<'e>, &'s mut Vec<u32>)> {
+        let Scratch { tokens, slots, memo, found } = scratch;
+        found.clear();
+        project(&self.program.paths, tokens, slots, record.as_bytes())?;
+        memo.next_round(self.program.nodes.len());
+        Some((Evaluation { program: &self.program, record: record.as_bytes(), slots, memo }, found))
+    }
+
+    /// The rules that may match `record`.
+    pub(crate) fn candidates<'s>(&self, scratch: &'s mut Scratch, record: &str) -> Candidates<'s> {
+        let Some((mut evaluation, found)) = self.read(scratch, record) else { return Candidates::All };
+        let mut look_at = |evaluation: &mut Evaluation<'_>, rule: u32| {
+            if evaluation.outcomes(self.rules[rule as usize]).may(Outcomes::T) {
+                found.push(rule);
+            }
+        };
+        if let Found::Value(Value::Text(name)) = evaluation.asked(Paths::ROOT, self.fields.name) {
+            let source = evaluation.asked(Paths::ROOT, self.fields.source);
+            let source = if let Found::Value(Value::Text(source)) = &source { Some(&**source) } else { None };
+            for rules in self.index.rules(&name, source) {
+                rules.iter().for_each(|&rule| look_at(&mut evaluation, rule));
+            }
+            found.sort_unstable();
+        } else {
+            // The index speaks of records with a name only.
+            (0..self.rules.len() as u32).for_each(|rule| look_at(&mut evaluation, rule));
+        }
+        Candidates::Rules(found)
+    }
+
+    /// How well the rules are understood.
+    pub(crate) fn coverage(&self) -> Coverage {
+        let mut coverage = Coverage::default();
+        for (rule, &node) in (0..).zip(&self.rules) {
+            let anything =
+                matches!(&self.program.nodes[node as usize], Node::Known(bits, _) if *bits == Outcomes::ALL.bits());
+            *match () {
+                () if anything => &mut coverage.unconditioned,
+                () if self.index.has(rule) => &mut coverage.indexed,
+                () => &mut coverage.conditioned,
+            } += 1;
+        }
+        coverage
+    }
+}
