@@ -35,6 +35,8 @@ pub(crate) struct Config {
     pub deadline_margin: Duration,
     /// `IOTA_SIGNALS=log`: print matches that are no alerts.
     pub log_signals: bool,
+    /// `IOTA_VERIFY_SAMPLE`: of so many records one is judged by every rule, whatever the prefilter says; 0 for none.
+    pub verify_sample: u64,
     /// `IOTA_PYTHON`: the interpreter, if it was named.
     pub python: Option<PathBuf>,
     /// `IOTA_ENGINE`: the folder that holds the package `iota_engine`.
@@ -54,7 +56,7 @@ pub(crate) struct Config {
 }
 
 /// Every setting by name: what is not here and begins with `IOTA_` is reported.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "IOTA_MAX_OBJECT_BYTES",
     "IOTA_MAX_RECORD_BYTES",
     "IOTA_MAX_DEPTH",
@@ -64,6 +66,7 @@ const NAMES: [&str; 13] = [
     "IOTA_WORKERS",
     "IOTA_DEADLINE_MARGIN_MS",
     "IOTA_SIGNALS",
+    "IOTA_VERIFY_SAMPLE",
     "IOTA_PYTHON",
     "IOTA_ENGINE",
     "IOTA_RULES",
@@ -111,6 +114,7 @@ impl Config {
                 env.number("IOTA_DEADLINE_MARGIN_MS", Some(2000), 100, 300_000)?.unwrap_or_default(),
             ),
             log_signals: env.word("IOTA_SIGNALS", &["count", "log"])? == "log",
+            verify_sample: env.number("IOTA_VERIFY_SAMPLE", Some(10_000), 0, u64::MAX)?.unwrap_or_default(),
             python: env.path("IOTA_PYTHON"),
             engine: env.path("IOTA_ENGINE"),
             rules: env.path("IOTA_RULES"),

@@ -18,7 +18,7 @@ use crate::engine::{Recipe, Until};
 use crate::error::{ObjectFault, SetupError};
 use crate::invoke::{self, Failed, Failure, Invocation, Outcome, Work};
 use crate::observe;
-use crate::pipeline::{Grouping, Pipeline, Run};
+use crate::pipeline::{Filtering, Grouping, Pipeline, Run};
 use crate::report::Status;
 use crate::rulepack::Rulepack;
 use crate::sink::{Kind, Level, Sink};
@@ -66,7 +66,8 @@ fn setup(wrapped: Option<PathBuf>) -> Result<Pipeline, SetupError> {
         environment: worker_environment(),
     };
     // In the function, third-party packages lie beside the engine; there is no site folder.
-    Pipeline::new(config, pack, sink, recipe, Vec::new())
+    let filtering = Filtering::Sample(config.verify_sample);
+    Pipeline::new(config, pack, sink, recipe, Vec::new(), filtering)
 }
 
 struct Function {

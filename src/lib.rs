@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! payload -> invoke -> object -> source -> bytes -> gunzip -> bytes -> records -> Record
-//!    -> repeats -> batch -> engine (Python workers) -> Verdict -> alert -> windows -> Alert -> sink -> JSON line
+//!    -> repeats -> prefilter -> batch -> engine (Python workers) -> Verdict -> alert -> windows -> Alert -> sink -> JSON line
 //!                                                                counters -> report
 //! ```
 //!
@@ -39,6 +39,7 @@
 //! | `IOTA_MAX_ALERT_BYTES` | 64 KiB | no printed alert is longer |
 //! | `IOTA_DEADLINE_MARGIN_MS` | 2000 | how long before the function's deadline work stops |
 //! | `IOTA_SIGNALS` | `count` | `log` prints matches that are no alerts |
+//! | `IOTA_VERIFY_SAMPLE` | 10000 | of so many records the function has one judged by every rule, to check the prefilter; 0 for none |
 
 mod alert;
 #[cfg(feature = "cli")]
@@ -54,7 +55,6 @@ pub mod lambda;
 mod model;
 mod observe;
 mod pipeline;
-#[cfg_attr(not(test), expect(dead_code, reason = "the pipeline does not ask it yet"))]
 mod prefilter;
 mod records;
 mod repeats;

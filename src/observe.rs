@@ -6,8 +6,11 @@ use crate::config::Config;
 use crate::engine::Notice;
 use crate::model::ObjectRef;
 use crate::report::Counts;
-use crate::rulepack::Rulepack;
+use crate::rulepack::{Rule, Rulepack};
 use crate::sink::{Kind, Level, Sink};
+
+/// So much of a condition is shown.
+const MAX_CONDITION: usize = 4000;
 
 /// Told to people through the sink. A line that can't be written here is let go: the object line that follows will
 /// meet the same closed output and fail its object.
@@ -47,6 +50,18 @@ pub(crate) fn start(sink: &Sink, config: &Config, pack: &Rulepack) {
                     "message": failed.reason}),
         );
     }
+}
+
+/// A rule matched a record that its condition had ruled out: a defect of ours, and a detection that was nearly missed.
+pub(crate) fn prefilter_mismatch(sink: &Sink, rule: &Rule, event_id: Option<&str>, object: &ObjectRef) {
+    let message = "the rule matched a record that its condition rules out; the alert is told all the same. Please report \
+                   the rule's condition";
+    let _ = sink.line(
+        Kind::Health,
+        Level::Warn,
+        &json!({"event": "prefilter_mismatch", "rule_id": rule.id, "condition": rule.condition_text(MAX_CONDITION),
+                "event_id": event_id, "bucket": object.bucket, "key": object.key, "message": message}),
+    );
 }
 
 /// Records of an object that no rule has seen: how many, and the first of them.

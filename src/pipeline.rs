@@ -4,7 +4,9 @@
 //! malformed or oversize, and all its lines are written. Anything else is a fault, and whoever delivered the object
 //! delivers it again.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, BufRead, Read};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -15,6 +17,7 @@ use crate::error::{ObjectFault, SetupError};
 use crate::gunzip::Gunzip;
 use crate::json;
 use crate::model::{ObjectRef, Severity};
+use crate::prefilter::{Candidates, Coverage, Prefilter, Scratch};
 use crate::records::{Limits, Piece, Splitter};
 use crate::repeats::{Match, Repeats, Seen};
 use crate::report::{Counts, ObjectReport, Status, Totals};
@@ -36,6 +39,43 @@ pub(crate) struct Pipeline {
     pack: Arc<Rulepack>,
     sink: Arc<Sink>,
     pool: Pool,
+    /// None: every record is a candidate for every rule.
+    prefilter: Option<Prefilter>,
+    sample: Sample,
+}
+
+/// Whether conditions decide which rules are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Filtering {
+    /// They do; of so many records one is judged by every rule all the same (0: none).
+    Sample(u64),
+    /// Every record is judged by every rule; what they say is compared with the answer.
+    Verify,
+    /// They are not looked at.
+    Off,
+}
+
+/// Which records are judged by every rule to check the prefilter. Begins anywhere, so that environments that live for
+/// a few records only do their share.
+struct Sample {
+    every: u64,
+    count: AtomicU64,
+}
+
+impl Sample {
+    fn new(filtering: Filtering) -> Self {
+        let every = match filtering {
+            Filtering::Sample(every) => every,
+            Filtering::Verify => 1,
+            Filtering::Off => 0,
+        };
+        let start = if every > 1 { RandomState::new().hash_one("iota") % every } else { 0 };
+        Self { every, count: AtomicU64::new(start) }
+    }
+
+    fn takes_next(&self) -> bool {
+        self.every > 0 && self.count.fetch_add(1, Ordering::Relaxed).is_multiple_of(self.every)
+    }
 }
 
 /// Which matches make one alert.
@@ -90,7 +130,9 @@ impl Pipeline {
         sink: Sink,
         recipe: Recipe,
         site: Vec<String>,
+        filtering: Filtering,
     ) -> Result<Self, SetupError> {
+        let prefilter = if filtering == Filtering::Off { None } else { Some(Prefilter::new(&pack)?) };
         let (pack, sink) = (Arc::new(pack), Arc::new(sink));
         observe::start(&sink, &config, &pack);
         let settings = PoolSettings {
@@ -105,7 +147,7 @@ impl Pipeline {
             },
         };
         let pool = Pool::new(settings, &pack).map_err(|e| SetupError::Engine(e.to_string()))?;
-        Ok(Self { config, pack, sink, pool })
+        Ok(Self { config, pack, sink, pool, prefilter, sample: Sample::new(filtering) })
     }
 
     /// Handles one object whose bytes come from `open`. Its `object` line is printed when this returns.
@@ -124,8 +166,9 @@ impl Pipeline {
             bytes: 0,
             bytes_json: 0,
             seen: Seen::default(),
+            scratch: Scratch::default(),
             batch: Batch::default(),
-            indices: Vec::new(),
+            asked: Vec::new(),
             waiting: Vec::new(),
             waiting_bytes: 0,
             windows: run.own_windows(),
@@ -204,10 +247,33 @@ impl Pipeline {
         self.pool.usage()
     }
 
+    /// True if a rule is asked about such a record.
+    pub(crate) fn asks(&self, rule: u32, record: &str) -> bool {
+        let mut scratch = Scratch::default();
+        match self.prefilter.as_ref().map(|filter| filter.candidates(&mut scratch, record)) {
+            None | Some(Candidates::All) => true,
+            Some(Candidates::Rules(rules)) => rules.binary_search(&rule).is_ok(),
+        }
+    }
+
+    /// What the prefilter makes of the rules.
+    pub(crate) fn coverage(&self) -> Coverage {
+        let rules = self.pack.rules.len();
+        self.prefilter.as_ref().map_or(Coverage { unconditioned: rules, ..Coverage::default() }, Prefilter::coverage)
+    }
+
     /// The workers, for `iota test`.
     pub(crate) fn pool(&self) -> &Pool {
         &self.pool
     }
+}
+
+/// A record of the batch.
+struct Asked {
+    /// Its index in the object.
+    index: u64,
+    /// The rules that the prefilter would have asked, where all are asked to check it.
+    check: Option<Vec<u32>>,
 }
 
 /// A line that waits.
@@ -227,9 +293,10 @@ struct Handling<'a> {
     bytes: u64,
     bytes_json: u64,
     seen: Seen,
+    scratch: Scratch,
     batch: Batch,
-    /// Index in the object of each record of the batch.
-    indices: Vec<u64>,
+    /// What is known of each record of the batch.
+    asked: Vec<Asked>,
     /// Lines that are ready, until it ends.
     waiting: Vec<Line>,
     waiting_bytes: u64,
@@ -294,12 +361,22 @@ impl Handling<'_> {
         }
         let text = String::from_utf8_lossy(bytes);
         self.counts.repaired += u64::from(matches!(text, std::borrow::Cow::Owned(_)));
+        let pipeline = self.pipeline;
+        let rules = match pipeline.prefilter.as_ref().map(|filter| filter.candidates(&mut self.scratch, &text)) {
+            None | Some(Candidates::All) => None,
+            Some(Candidates::Rules(rules)) => Some(rules.to_vec()),
+        };
+        let (rules, check) = if pipeline.sample.takes_next() { (None, rules) } else { (rules, None) };
+        if rules.as_ref().is_some_and(Vec::is_empty) {
+            self.counts.evaluated += 1;
+            return Ok(());
+        }
         if self.batch.body.len() + text.len() > BATCH_BYTES || self.batch.items.len() == BATCH_RECORDS {
             self.judge()?;
         }
-        self.batch.items.push(Item { offset: self.batch.body.len(), length: text.len(), rules: None });
+        self.batch.items.push(Item { offset: self.batch.body.len(), length: text.len(), rules });
         self.batch.body.extend_from_slice(text.as_bytes());
-        self.indices.push(index);
+        self.asked.push(Asked { index, check });
         Ok(())
     }
 
@@ -312,9 +389,9 @@ impl Handling<'_> {
             return Err(self.over());
         }
         let batch = std::mem::take(&mut self.batch);
-        let indices = std::mem::take(&mut self.indices);
+        let asked = std::mem::take(&mut self.asked);
         let outcome = self.pipeline.pool.judge(&batch, &self.run.until, |item, answer| {
-            self.answer(batch.record(item), indices[item], answer);
+            self.answer(batch.record(item), &asked[item], answer);
         });
         outcome.map_err(|error| match error {
             EngineError::Over => self.over(),
@@ -329,21 +406,40 @@ impl Handling<'_> {
         Ok(())
     }
 
-    fn answer(&mut self, record: &[u8], index: u64, answer: Answer) {
-        self.counts.candidates += 1;
+    fn answer(&mut self, record: &[u8], asked: &Asked, answer: Answer) {
+        // What is judged only to check the prefilter changes no count, unless it shows that a match would be missed.
+        self.counts.candidates += u64::from(asked.check.as_ref().is_none_or(|rules| !rules.is_empty()));
         match answer {
             Answer::Unparsable(why) => {
-                self.unfit.get_or_insert((index, format!("not JSON: {why}")));
+                self.unfit.get_or_insert((asked.index, format!("not JSON: {why}")));
                 self.counts.malformed += 1;
             }
             Answer::Judged { verdicts, calls, fenced } => {
+                let is_candidate =
+                    |rule: &u32| asked.check.as_ref().is_none_or(|rules| rules.binary_search(rule).is_ok());
                 self.counts.evaluated += 1;
-                self.counts.rule_calls += calls as u64;
-                self.counts.blind += fenced.len() as u64;
+                self.counts.blind += fenced.iter().filter(|rule| is_candidate(rule)).count() as u64;
+                self.counts.rule_calls += match &asked.check {
+                    None => calls as u64,
+                    Some(rules) => rules.iter().filter(|rule| !fenced.contains(rule)).count() as u64,
+                };
                 for verdict in verdicts {
-                    self.verdict(record, index, verdict);
+                    if is_candidate(&verdict.rule) {
+                        self.verdict(record, asked.index, verdict);
+                    } else if verdict.matched {
+                        self.mismatch(record, verdict.rule);
+                        self.verdict(record, asked.index, verdict);
+                    }
                 }
             }
+        }
+    }
+
+    fn mismatch(&mut self, record: &[u8], rule: u32) {
+        let event_id = event_id(record);
+        self.run.totals().mismatches.entry(rule).or_insert_with(|| (0, event_id.clone())).0 += 1;
+        if let Some(rule) = self.pipeline.pack.rules.get(rule as usize) {
+            observe::prefilter_mismatch(&self.pipeline.sink, rule, event_id.as_deref(), self.object);
         }
     }
 

@@ -174,6 +174,8 @@ pub(crate) struct Totals {
     pub bytes_json: u64,
     /// Alerts by severity, mildest first.
     pub severities: [u64; 5],
+    /// Matches that the prefilter would have missed, where it was checked: by rule, how many and the first's event id.
+    pub mismatches: BTreeMap<u32, (u64, Option<String>)>,
     /// Failures by rule and kind.
     pub errors: BTreeMap<(u32, FailureKind), ErrorTally>,
 }

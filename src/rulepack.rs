@@ -101,6 +101,12 @@ impl Rule {
         self.functions.iter().any(|name| name == "unique")
     }
 
+    /// Its condition as the pack has it, the beginning if it is long.
+    pub(crate) fn condition_text(&self, limit: usize) -> &str {
+        let text = self.condition.get();
+        &text[..text.floor_char_boundary(limit)]
+    }
+
     /// Parses what alerts tell about the rule.
     pub(crate) fn metadata(&self) -> Metadata {
         // The pack's digest vouches for the text; a field of another type than ours says nothing.

@@ -34,15 +34,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "pipeline",
         &[
             "alert", "config", "digest", "engine", "error", "gunzip", "json", "model", "observe", "records", "repeats",
-            "report", "rulepack", "sink", "windows",
+            "prefilter", "report", "rulepack", "sink", "windows",
         ],
     ),
     ("lambda", &["config", "engine", "error", "invoke", "observe", "pipeline", "report", "rulepack", "sink", "source"]),
     (
         "cli",
         &[
-            "config", "engine", "error", "gunzip", "model", "pipeline", "records", "report", "rulepack", "sink",
-            "source",
+            "config", "engine", "error", "gunzip", "model", "pipeline", "prefilter", "records", "report", "rulepack",
+            "sink", "source",
         ],
     ),
 ];

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from iota_engine import ENGINE_VERSION
@@ -19,18 +20,18 @@ from iota_engine._inline import translate_filters
 from iota_engine._metadata import Unusable
 from iota_engine._pack import pack_bytes
 from iota_engine._rule import IOTA_FUNCTIONS, PANTHER_FUNCTIONS
-from iota_engine._syntax import top_level_names
+from iota_engine._syntax import NotPython, parse, top_level_names
 from iota_engine._testcases import test_cases
 from iota_engine._tree import Tree
 from iota_engine._yaml import YamlMissing
+from iota_engine.conditions import Conditions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import ast
     from typing import Any
 
     from iota_engine._found import Candidate, Found
-
-_NOT_COMPILED = {"op": "anything", "reason": "conditions are not compiled yet"}
 
 
 class CannotRun(Exception):
@@ -79,6 +80,9 @@ def compile_rules(options: argparse.Namespace) -> dict[str, Any]:
     rules = _chosen(found, include_disabled=options.include_disabled)
     if not options.no_import:
         rules = _importable(rules, found)
+    conditions = Conditions(_helpers(found), [candidate.syntax for candidate in found.rules])
+    for candidate in rules:
+        candidate.entry["condition"] = conditions.of(candidate.syntax, is_panther=candidate.entry["form"] == "panther")
     cases = test_cases(rules, found)
     pack, digest = pack_bytes(_parts(rules, found))
     output: Path = options.output
@@ -127,7 +131,8 @@ def _chosen(found: Found, *, include_disabled: bool) -> list[Candidate]:
         entry["path"] = found.tree.name(candidate.file)
         entry["functions"] = [name for name in names if name in defined]
         entry["digest"] = sha256(digests.encode("ascii"))
-        entry["condition"] = _NOT_COMPILED
+        # Until it is compiled, for the pack that the import pass reads.
+        entry["condition"] = {"op": "anything", "reason": "not compiled"}
         chosen.append(candidate)
     return chosen
 
@@ -152,6 +157,22 @@ def _importable(rules: list[Candidate], found: Found) -> list[Candidate]:
         told = {"id": candidate.entry["id"], "path": error["file"] or candidate.entry["path"], "line": error["line"]}
         found.failed.append({**told, "reason": error["exception"]})
     return kept
+
+
+def _helpers(found: Found) -> dict[str, ast.Module]:
+    """Return the syntax of every module that rules may import, by its name; the first folder that has one wins."""
+    helpers: dict[str, ast.Module] = {}
+    for folder in found.helper_folders:
+        for file in found.support:
+            if file.suffix != ".py" or not file.is_relative_to(folder):
+                continue
+            parts = file.relative_to(folder).with_suffix("").parts
+            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            if name not in helpers:
+                # One that is no Python fails the rules that import it, with its own words.
+                with suppress(NotPython):
+                    helpers[name] = parse(found.tree.read(file), str(file))
+    return helpers
 
 
 def _files(rules: list[Candidate], found: Found) -> list[Path]:

@@ -19,7 +19,8 @@ use crate::config::Config;
 use crate::engine::{Until, process_usage};
 use crate::error::ObjectFault;
 use crate::model::{ObjectRef, Severity};
-use crate::pipeline::{Grouping, Pipeline, Run};
+use crate::pipeline::{Filtering, Grouping, Pipeline, Run};
+use crate::prefilter::Coverage;
 use crate::report::{CpuStats, RuleStats, Stats, Status};
 use crate::sink::{Kind, Sink};
 use crate::source::file;
@@ -44,6 +45,12 @@ pub(super) struct ScanArgs {
     /// Print every match as an alert of its own: no dedup periods, no thresholds
     #[arg(long)]
     all_matches: bool,
+    /// Ask every rule about every record, whatever the rules' conditions say
+    #[arg(long)]
+    no_prefilter: bool,
+    /// Ask every rule about every record, and exit with 1 if one matches a record that its condition rules out
+    #[arg(long, conflicts_with = "no_prefilter")]
+    verify_prefilter: bool,
     /// Fix Python's hash seed, so that what rules make of a `set` comes in the same order every time
     #[arg(long)]
     deterministic: bool,
@@ -93,7 +100,12 @@ pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Outcome> {
     if args.deterministic {
         recipe.environment.push(("PYTHONHASHSEED", "0".into()));
     }
-    let pipeline = Pipeline::new(config, rules.pack, sink, recipe, engine.site.clone())?;
+    let filtering = match (args.no_prefilter, args.verify_prefilter) {
+        (true, _) => Filtering::Off,
+        (_, true) => Filtering::Verify,
+        _ => Filtering::Sample(0),
+    };
+    let pipeline = Pipeline::new(config, rules.pack, sink, recipe, engine.site.clone(), filtering)?;
     let until = Until::default();
     let grouping = if args.all_matches { Grouping::None } else { Grouping::Run };
     stop_on_interrupt(Arc::clone(&until.stopped))?;
@@ -116,7 +128,7 @@ fn outcome(args: &ScanArgs, run: &Run, stopped: bool) -> Outcome {
     let reached = |least: Severity| totals.severities[least as usize..].iter().any(|&alerts| alerts > 0);
     if totals.objects.failed > 0 || stopped {
         Outcome::Failed
-    } else if args.fail_on.is_some_and(reached) || (args.fail_on_rule_error && !totals.errors.is_empty()) {
+    } else if !totals.mismatches.is_empty() || args.fail_on.is_some_and(reached) || (args.fail_on_rule_error && !totals.errors.is_empty()) {
         Outcome::No
     } else {
         Outcome::Ran
@@ -216,13 +228,13 @@ fn write_stats(path: &Path, pipeline: &Pipeline, run: &Run, wall: Duration, unlo
     let workers = pipeline.usage();
     let (cpu_s, peak) = process_usage("self");
     let loaded = pipeline.pack().rules.len();
+    let Coverage { indexed, conditioned, unconditioned } = pipeline.coverage();
     let stats = Stats {
         objects: totals.objects,
         counts: &totals.counts,
         bytes_gzip: totals.bytes,
         bytes_json: totals.bytes_json,
-        // No condition is compiled yet, so no rule is indexed.
-        rules: RuleStats { loaded, failed: unloaded, indexed: 0, conditioned: 0, unconditioned: loaded },
+        rules: RuleStats { loaded, failed: unloaded, indexed, conditioned, unconditioned },
         wall_s: wall.as_secs_f64(),
         cpu_s: CpuStats { rust: cpu_s, python: workers.cpu_s },
         peak_bytes: peak + workers.peak_bytes,

@@ -79,6 +79,15 @@ pub(super) fn scanned(totals: &Totals, pack: &Rulepack, wall: Duration, stopped:
     if totals.errors.len() > LISTED {
         note(&format!("and {} more kinds of rule failures", totals.errors.len() - LISTED));
     }
+    for (rule, (times, event_id)) in &totals.mismatches {
+        let id = pack.rules.get(*rule as usize).map_or("?", |rule| &rule.id);
+        let first = event_id.as_deref().map(|id| format!(", first event `{id}`")).unwrap_or_default();
+        note(&format!(
+            "{} the condition of `{id}` rules out {} that the rule matches{first}; the alerts are told, please report it",
+            paint("31", "unsound:"),
+            count(*times, "record"),
+        ));
+    }
     let seconds = wall.as_secs_f64();
     let mut text = format!(
         "{} in {}{}, {seconds:.1} s",

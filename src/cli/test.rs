@@ -19,7 +19,7 @@ use super::engine::Engine;
 use super::{EngineArgs, Outcome, show};
 use crate::config::Config;
 use crate::engine::Until;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Filtering, Pipeline};
 use crate::rulepack::{Rulepack, Unloaded};
 use crate::sink::Sink;
 
@@ -46,6 +46,9 @@ pub(super) struct TestArgs {
     /// Print tests that pass, too, and what their rules printed
     #[arg(short, long)]
     verbose: bool,
+    /// Whether each test is also put to the rule's condition
+    #[arg(long, value_enum, default_value_t = Prefilter::Both)]
+    prefilter: Prefilter,
     /// Run again whenever a file in RULES changes
     #[arg(long)]
     watch: bool,
@@ -60,6 +63,15 @@ enum Format {
     Json,
     /// XML as CI systems read it
     Junit,
+}
+
+/// Who decides on a test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Prefilter {
+    /// The rule, and its condition: one that rules out a match fails the test
+    Both,
+    /// The rule alone
+    Off,
 }
 
 /// All that one run came to.
@@ -142,7 +154,8 @@ fn once(args: &TestArgs, engine: &Engine, folders: &[PathBuf], files: &BTreeSet<
         bail!("no test is left; look at -k and the files that were named");
     }
     let all = files.is_empty() && args.filter.is_none();
-    let (verdicts, rules) = run_all(engine, pack, &cases, all, &mut unloaded)?;
+    let filtering = if args.prefilter == Prefilter::Off { Filtering::Off } else { Filtering::Sample(0) };
+    let (verdicts, rules) = run_all(engine, pack, filtering, &cases, all, &mut unloaded)?;
     let mut demanded = Vec::new();
     if args.require_tests || args.require_both {
         demanded.push(NO_TEST);
@@ -158,6 +171,7 @@ fn once(args: &TestArgs, engine: &Engine, folders: &[PathBuf], files: &BTreeSet<
 fn run_all(
     engine: &Engine,
     pack: Rulepack,
+    filtering: Filtering,
     cases: &[Case],
     all: bool,
     unloaded: &mut Vec<Unloaded>,
@@ -165,7 +179,7 @@ fn run_all(
     let mut config = Config::from_env()?;
     config.workers = 1;
     let sink = Sink::new(Box::new(std::io::stderr()), &[], &pack.digest);
-    let pipeline = Pipeline::new(config, pack, sink, engine.recipe(), engine.site.clone())?;
+    let pipeline = Pipeline::new(config, pack, sink, engine.recipe(), engine.site.clone(), filtering)?;
     let until = Until::default();
     let mut verdicts = Vec::new();
     let mut broken = BTreeSet::new();
@@ -177,7 +191,9 @@ fn run_all(
             }
             continue;
         }
-        verdicts.push(judge::verdict(case, tested));
+        // What a mock answers is unknown to a condition.
+        let asked = case.has_mocks() || pipeline.asks(case.rule, case.log.get());
+        verdicts.push(judge::verdict(case, tested, asked));
     }
     let tested: BTreeSet<u32> = cases.iter().map(|case| case.rule).collect();
     let untested = (0..).zip(&pipeline.pack().rules).filter(|(index, _)| all && !tested.contains(index));

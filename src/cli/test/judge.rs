@@ -27,6 +27,10 @@ pub(super) struct Case {
 }
 
 impl Case {
+    pub(super) fn has_mocks(&self) -> bool {
+        self.mocks.get() != "[]"
+    }
+
     pub(super) fn answers_to(&self, word: Option<&str>) -> bool {
         let has = |text: &str, word: &str| text.to_lowercase().contains(&word.to_lowercase());
         word.is_none_or(|word| has(&self.id, word) || has(&self.name, word))
@@ -48,20 +52,21 @@ pub(super) struct Verdict {
     pub(super) printed: Vec<String>,
 }
 
-pub(super) fn verdict(case: &Case, tested: Tested) -> Verdict {
+/// `asked` is whether the rule's condition lets it be asked about such a record.
+pub(super) fn verdict(case: &Case, tested: Tested, asked: bool) -> Verdict {
     Verdict {
         id: case.id.clone(),
         name: case.name.clone(),
         path: case.path.clone(),
         expected: case.expected,
         got: tested.outcome,
-        problems: problems(case, &tested),
+        problems: problems(case, &tested, asked),
         functions: tested.functions,
         printed: tested.printed,
     }
 }
 
-fn problems(case: &Case, tested: &Tested) -> Vec<String> {
+fn problems(case: &Case, tested: &Tested, asked: bool) -> Vec<String> {
     let what = |matched: bool| if matched { "a match" } else { "no match" };
     let mut problems = Vec::new();
     match tested.outcome {
@@ -71,6 +76,9 @@ fn problems(case: &Case, tested: &Tested) -> Vec<String> {
         // What other functions do on a record that does not match is of no consequence.
         Some(false) => {}
         _ => problems.extend(tested.errors.iter().map(shown)),
+    }
+    if tested.outcome == Some(true) && !asked {
+        problems.push("the rule matches, but its condition rules the event out: a defect of iota, please report it".into());
     }
     for (name, expected) in &case.values {
         let got = tested.functions.get(name).map(|answer| &answer["value"]);

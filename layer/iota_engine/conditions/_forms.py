@@ -1,0 +1,145 @@
+"""Forms: conditions as the pack writes them, put together and simplified.
+
+In: smaller conditions. Out: one condition. Separate because simplifying may only widen, and here is all of it.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    Condition = dict[str, Any]
+
+ALWAYS: Condition = {"op": "always"}
+NEVER: Condition = {"op": "never"}
+RAISES: Condition = {"op": "raises"}
+
+
+def anything(reason: str) -> Condition:
+    """Return the condition that nothing is known of."""
+    return {"op": "anything", "reason": reason}
+
+
+def is_anything(condition: Condition) -> bool:
+    """Tell whether nothing is known of `condition`."""
+    return bool(condition["op"] == "anything")
+
+
+def negation(condition: Condition) -> Condition:
+    """Return `not condition`."""
+    if condition == ALWAYS:
+        return NEVER
+    if condition == NEVER:
+        return ALWAYS
+    if condition["op"] == "not":
+        inner: Condition = condition["of"]
+        return inner
+    if condition["op"] in ("anything", "raises"):
+        return condition
+    # What is not true is looked up by what must be true, so `not` stands as deep as it can.
+    if condition["op"] == "all":
+        return {"op": "any", "of": [negation(part) for part in condition["of"]]}
+    if condition["op"] == "any":
+        return {"op": "all", "of": [negation(part) for part in condition["of"]]}
+    if condition["op"] == "if":
+        test, yes, no = condition["of"]
+        return {"op": "if", "of": [test, negation(yes), negation(no)]}
+    return {"op": "not", "of": condition}
+
+
+def conjunction(parts: Iterable[Condition]) -> Condition:
+    """Return the parts joined as `and` joins them, left to right."""
+    return _joined("all", parts, ALWAYS, NEVER)
+
+
+def disjunction(parts: Iterable[Condition]) -> Condition:
+    """Return the parts joined as `or` joins them, left to right."""
+    joined = _joined("any", parts, NEVER, ALWAYS)
+    return {**joined, "of": _merged(joined["of"])} if joined["op"] == "any" else joined
+
+
+def _joined(op: str, parts: Iterable[Condition], neutral: Condition, final: Condition) -> Condition:
+    kept: list[Condition] = []
+    for part in parts:
+        for piece in part["of"] if part["op"] == op else (part,):
+            if piece == neutral or (kept and piece == kept[-1]):
+                continue
+            kept.append(piece)
+            if piece in (final, RAISES):
+                break
+        if kept and kept[-1] in (final, RAISES):
+            break
+    if not kept:
+        return neutral
+    return kept[0] if len(kept) == 1 else {"op": op, "of": kept}
+
+
+def _merged(parts: list[Condition]) -> list[Condition]:
+    """Return neighbouring equalities of one term as one test."""
+    merged: list[Condition] = []
+    for part in parts:
+        last = merged[-1] if merged else None
+        mine, theirs = _members(part), _members(last) if last else None
+        if last is not None and mine is not None and theirs is not None and last["term"] == part["term"]:
+            joined = theirs + [value for value in mine if not _holds(theirs, value)]
+            merged[-1] = {"op": "in", "term": part["term"], "set": joined, "hashed": False}
+        else:
+            merged.append(part)
+    return merged
+
+
+def _members(part: Condition) -> list[Any] | None:
+    if part["op"] == "equals" and not isinstance(part["to"], list | dict):
+        return [part["to"]]
+    if part["op"] == "in" and not part["hashed"]:
+        members: list[Any] = part["set"]
+        return members
+    return None
+
+
+def _holds(values: list[Any], value: object) -> bool:
+    return any(type(other) is type(value) and other == value for other in values)
+
+
+def choice(test: Condition, yes: Condition, no: Condition) -> Condition:
+    """Return `yes if test else no`."""
+    if test == ALWAYS:
+        return yes
+    if test == NEVER:
+        return no
+    if test == RAISES:
+        return RAISES
+    if yes in (ALWAYS, test):
+        return disjunction((test, no))
+    if no in (NEVER, test):
+        return conjunction((test, yes))
+    if yes == NEVER:
+        return conjunction((negation(test), no))
+    if no == ALWAYS:
+        return disjunction((negation(test), yes))
+    return {"op": "if", "of": [test, yes, no]}
+
+
+def after(may_raise: bool, rest: Condition) -> Condition:
+    """Return `rest` behind something that may raise."""
+    if not may_raise:
+        return rest
+    return conjunction(({"op": "any", "of": [anything("may raise"), ALWAYS]}, rest))
+
+
+def size(condition: Condition) -> int:
+    """Return how many forms a condition has."""
+    inner = condition.get("of")
+    parts = [inner] if isinstance(inner, dict) else inner or []
+    return 1 + sum(map(size, parts)) + (size(condition["where"]) if "where" in condition else 0)
+
+
+def is_of_item(condition: Condition) -> bool:
+    """Tell whether a condition speaks of the item of a loop."""
+    inner = condition.get("of")
+    parts = [inner] if isinstance(inner, dict) else list(inner or [])
+    parts += [condition["where"]] if "where" in condition else []
+    terms = [condition[name] for name in ("term", "in") if name in condition]
+    return any(term[:1] == ["item"] for term in terms) or any(map(is_of_item, parts))

@@ -1,0 +1,80 @@
+"""Rules: the condition of each rule of a pack.
+
+In: what discovery found. Out: a condition for every rule.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from iota_engine.conditions import _forms as forms
+from iota_engine.conditions._expressions import evaluate
+from iota_engine.conditions._follow import Frame, TooMuch, Walk
+from iota_engine.conditions._modules import Module, Pack
+from iota_engine.conditions._statements import run
+from iota_engine.conditions._truth import truth
+from iota_engine.conditions._values import EVENT, Function, Unknown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from iota_engine.conditions._forms import Condition
+
+# A condition that is larger costs more than the rule it saves.
+_MAX_SIZE = 3000
+
+
+class Conditions:
+    """The conditions of one pack's rules."""
+
+    def __init__(self, helpers: dict[str, ast.Module], others: Iterable[ast.Module]) -> None:
+        """`helpers` by the name they are imported by, `others` all other files."""
+        self._pack = Pack(helpers, others)
+
+    def of(self, syntax: ast.Module, *, is_panther: bool) -> Condition:
+        """Return the condition of the rule in a file."""
+        if self._pack.reflective is not None:
+            return forms.anything(
+                f"`{self._pack.reflective}` is used in the rules or their helpers: any name may change"
+            )
+        module = Module(self._pack, syntax)
+        module.evaluate = _top_level
+        rule = module.name("rule")
+        if isinstance(rule, Unknown):
+            return forms.anything(rule.reason)
+        if not isinstance(rule, Function) or not isinstance(rule.node, ast.FunctionDef):
+            return forms.anything("`rule` is not a plain function")
+        walk = Walk(self._pack, is_panther=is_panther)
+        frame = Frame(walk, module, {})
+        if not _takes_event(rule.node, frame):
+            return forms.anything("`rule` takes more than the event")
+        try:
+            value = run(rule.node, frame)
+            found = forms.disjunction((*walk.touching, truth(value, frame)))
+        except (TooMuch, RecursionError):
+            return forms.anything(f"line {rule.node.lineno}: it branches too much; split the rule or use a table")
+        if forms.size(found) > _MAX_SIZE:
+            return forms.anything(f"line {rule.node.lineno}: its condition is too large; split the rule or use a table")
+        return found
+
+
+def _takes_event(node: ast.FunctionDef, frame: Frame) -> bool:
+    arguments = node.args
+    if len(arguments.posonlyargs) + len(arguments.args) != 1 or arguments.vararg or arguments.kwonlyargs:
+        return False
+    if any(isinstance(child, ast.Yield | ast.YieldFrom) for child in ast.walk(node)):
+        return False
+    (parameter,) = [*arguments.posonlyargs, *arguments.args]
+    frame.names[parameter.arg] = EVENT
+    return arguments.kwarg is None
+
+
+def _top_level(node: ast.expr, module: Module) -> Any:
+    """Return what an expression at the top level of a file stands for."""
+    walk = Walk(module.pack, is_panther=True)
+    try:
+        return evaluate(node, Frame(walk, module, {}))
+    except (TooMuch, RecursionError):
+        return Unknown("a constant that takes too long to make")

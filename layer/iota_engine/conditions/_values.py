@@ -1,0 +1,156 @@
+"""Values: what an expression of a rule stands for, as far as that is known before there is an event.
+
+In and out: nothing; these are the nouns of the package.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from iota_engine.conditions import _forms as forms
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ast
+    from collections.abc import Callable
+    from typing import Any
+
+    from iota_engine.conditions._forms import Condition
+    from iota_engine.conditions._modules import Module
+
+
+class Value:
+    """Anything an expression can stand for."""
+
+
+@dataclass(frozen=True, eq=False)
+class Const(Value):
+    """A Python object that is the same for every event. `shared`: it outlives the call."""
+
+    value: Any
+    shared: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Term(Value):
+    """A value of the event, by the steps that lead to it. `depth`: of how many loops its item is the innermost."""
+
+    steps: tuple[Any, ...] = ()
+    depth: int = 0
+
+    def then(self, step: Any) -> Term:
+        """Return what one more step leads to."""
+        return Term((*self.steps, step), self.depth)
+
+    @property
+    def is_event(self) -> bool:
+        """It is the whole event."""
+        return not self.steps and not self.depth
+
+    @property
+    def cannot_raise(self) -> bool:
+        """It comes to be for every event."""
+        first, *rest = self.steps or (None,)
+        return (
+            not self.depth
+            and isinstance(first, dict)
+            and ("get" in first or "deep" in first)
+            and all(isinstance(step, dict) and "or" in step for step in rest)
+        )
+
+    def form(self) -> list[Any]:
+        """Return the term as the pack writes it."""
+        return (["item"] if self.depth else []) + list(self.steps)
+
+
+@dataclass(frozen=True, eq=False)
+class Test(Value):
+    """True or false, by a condition."""
+
+    condition: Condition
+
+
+@dataclass(frozen=True, eq=False)
+class Either(Value):
+    """One value or the other, by a condition."""
+
+    test: Condition
+    yes: Value
+    no: Value
+
+
+@dataclass(frozen=True, eq=False)
+class Several(Value):
+    """A tuple or list of values that are not all constant."""
+
+    items: tuple[Value, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Function(Value):
+    """A function of the pack, or a lambda."""
+
+    node: ast.FunctionDef | ast.Lambda
+    module: Module
+    # What the names around it stood for when it was made; none for a function of a module.
+    around: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Library(Value):
+    """Something of the standard library or a builtin, by its dotted name."""
+
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class PackModule(Value):
+    """A module of the pack."""
+
+    module: Module
+
+
+@dataclass(frozen=True, eq=False)
+class Bound(Value):
+    """A method of a value."""
+
+    of: Value
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Opaque(Value):
+    """Something truthy that is no text, number or list: the match that a pattern found."""
+
+
+@dataclass(frozen=True, eq=False)
+class Raised(Value):
+    """No value: it raises."""
+
+
+@dataclass(frozen=True, eq=False)
+class Unknown(Value):
+    """Not understood, and why. `shared`: it outlives the call, so touching it may change what later calls see."""
+
+    reason: str
+    shared: bool = False
+
+
+NONE = Const(None)
+EVENT = Term()
+
+
+def leaves(value: Value, change: Callable[[Value], Value]) -> Value:
+    """Return `value` with every alternative changed."""
+    if isinstance(value, Either):
+        return either(value.test, leaves(value.yes, change), leaves(value.no, change))
+    return change(value)
+
+
+def either(test: Condition, yes: Value, no: Value) -> Value:
+    """Return a value that depends on a condition."""
+    if test == forms.ALWAYS or yes is no:
+        return yes
+    if test == forms.NEVER:
+        return no
+    return Either(test, yes, no)
