@@ -339,7 +339,7 @@ mod tests {
     fn rule() -> Rule {
         serde_json::from_str(
             r#"{"id":"R","path":"r.py","digest":"d","severity":"LOW","create_alert":true,"dedup_period_minutes":60,
-                "threshold":1,"metadata":{"description":"what","tags":["t"],"reports":{"MITRE ATT&CK":["TA0001:T1078"]}}}"#,
+                "threshold":1,"condition":{"op":"always"},"metadata":{"description":"what","tags":["t"],"reports":{"MITRE ATT&CK":["TA0001:T1078"]}}}"#,
         )
         .expect("a rule")
     }

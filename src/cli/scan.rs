@@ -128,7 +128,10 @@ fn outcome(args: &ScanArgs, run: &Run, stopped: bool) -> Outcome {
     let reached = |least: Severity| totals.severities[least as usize..].iter().any(|&alerts| alerts > 0);
     if totals.objects.failed > 0 || stopped {
         Outcome::Failed
-    } else if !totals.mismatches.is_empty() || args.fail_on.is_some_and(reached) || (args.fail_on_rule_error && !totals.errors.is_empty()) {
+    } else if !totals.mismatches.is_empty()
+        || args.fail_on.is_some_and(reached)
+        || (args.fail_on_rule_error && !totals.errors.is_empty())
+    {
         Outcome::No
     } else {
         Outcome::Ran

@@ -108,7 +108,9 @@ impl Prefilter {
     pub(crate) fn candidates<'s>(&self, scratch: &'s mut Scratch, record: &str) -> Candidates<'s> {
         let Some((mut evaluation, found)) = self.read(scratch, record) else { return Candidates::All };
         let mut look_at = |evaluation: &mut Evaluation<'_>, rule: u32| {
-            if evaluation.outcomes(self.rules[rule as usize]).may(Outcomes::T) {
+            let outcomes = evaluation.outcomes(self.rules[rule as usize]);
+            // A rule that is sure to raise is asked too: its author should hear of it.
+            if outcomes.may(Outcomes::T) || outcomes == Outcomes::R {
                 found.push(rule);
             }
         };

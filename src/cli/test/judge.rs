@@ -78,7 +78,8 @@ fn problems(case: &Case, tested: &Tested, asked: bool) -> Vec<String> {
         _ => problems.extend(tested.errors.iter().map(shown)),
     }
     if tested.outcome == Some(true) && !asked {
-        problems.push("the rule matches, but its condition rules the event out: a defect of iota, please report it".into());
+        problems
+            .push("the rule matches, but its condition rules the event out: a defect of iota, please report it".into());
     }
     for (name, expected) in &case.values {
         let got = tested.functions.get(name).map(|answer| &answer["value"]);
