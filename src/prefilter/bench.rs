@@ -7,7 +7,7 @@ mod tests {
     use std::hint::black_box;
     use std::io::{BufReader, Read as _};
     use std::path::Path;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use serde_json::{Value as Json, json};
 
@@ -15,7 +15,7 @@ mod tests {
     use crate::gunzip::Gunzip;
     use crate::records::{Limits, Piece, Splitter};
 
-    const TIMES: usize = 15;
+    const TIMES: usize = 100;
     const NAMES: [&str; 24] = [
         "ConsoleLogin",
         "CreateUser",
@@ -88,23 +88,26 @@ mod tests {
         Prefilter::of(texts.iter().map(|text| ("rule", &**text))).expect("conditions")
     }
 
-    /// How long this thread has run on a processor.
-    fn busy() -> Duration {
-        let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux");
-        Duration::from_nanos(text.split(' ').next().and_then(|word| word.parse().ok()).expect("nanoseconds"))
+    /// What is measured, and its best time so far: other work on the machine only adds to it.
+    struct Step<'a> {
+        name: String,
+        run: Box<dyn FnMut() + 'a>,
+        best: Duration,
     }
 
-    /// The best of some runs: other work on the machine only adds to it.
-    fn best(mut run: impl FnMut()) -> Duration {
-        let mut times: Vec<Duration> = (0..TIMES)
-            .map(|_| {
-                let started = busy();
-                run();
-                busy() - started
-            })
-            .collect();
-        times.sort_unstable();
-        times[0]
+    fn step<'a>(name: impl Into<String>, run: impl FnMut() + 'a) -> Step<'a> {
+        Step { name: name.into(), run: Box::new(run), best: Duration::MAX }
+    }
+
+    /// By turns, so that a quiet moment is there for each.
+    fn run_all(steps: &mut [Step<'_>]) {
+        for _ in 0..TIMES {
+            for step in &mut *steps {
+                let started = Instant::now();
+                (step.run)();
+                step.best = step.best.min(started.elapsed());
+            }
+        }
     }
 
     #[test]
@@ -113,20 +116,17 @@ mod tests {
         let Some(folder) = std::env::var_os("IOTA_BENCH_LOGS") else { return };
         let mut packed = Vec::new();
         files(Path::new(&folder), &mut packed);
-        let mut json = Vec::new();
-        let gunzip = best(|| {
-            json.clear();
-            for file in &packed {
-                let mut text = Vec::new();
-                Gunzip::new(BufReader::new(&file[..]), u64::MAX).expect("gzip").read_to_end(&mut text).expect("gzip");
-                json.push(text);
-            }
-        });
+        let packed: Vec<Vec<u8>> = packed.into_iter().step_by(8).collect();
+        let unpack = |file: &[u8]| {
+            let mut text = Vec::new();
+            Gunzip::new(BufReader::new(file), u64::MAX).expect("gzip").read_to_end(&mut text).expect("gzip");
+            text
+        };
+        let json: Vec<Vec<u8>> = packed.iter().map(|file| unpack(file)).collect();
         let bytes: usize = json.iter().map(Vec::len).sum();
-        let mut records = Vec::new();
         let limits = Limits { record_bytes: 1 << 20, depth: 128 };
-        let split = best(|| {
-            records.clear();
+        let split = || {
+            let mut records = Vec::new();
             for text in &json {
                 let mut splitter = Splitter::new(&text[..], limits);
                 while let Some(piece) = splitter.next().expect("whole") {
@@ -135,54 +135,53 @@ mod tests {
                     }
                 }
             }
-        });
-        eprintln!("{} records, {} MB of JSON", records.len(), bytes / 1_000_000);
-        let say = |what: &str, time: Duration| {
-            let per_record = time.as_nanos() / records.len() as u128;
-            let rate = bytes as f64 / time.as_secs_f64() / 1e6;
-            let ratio = time.as_secs_f64() / gunzip.as_secs_f64();
-            eprintln!("{what:<32} {rate:>7.0} MB/s {per_record:>6} ns a record {ratio:>6.3} of gunzip");
+            records
         };
-        say("gunzip", gunzip);
-        say("split and copy", split);
-        say(
-            "serde_json's IgnoredAny",
-            best(|| {
+        let records = split();
+        let packs = [1, 100, 1_000].map(|rules| (rules, prefilter(rules)));
+        let mut steps = vec![
+            step("gunzip", || packed.iter().for_each(|file| drop(black_box(unpack(file))))),
+            step("split and copy", || drop(black_box(split()))),
+            step("serde_json's IgnoredAny", || {
                 for record in &records {
                     black_box(serde_json::from_str::<serde::de::IgnoredAny>(record).expect("JSON"));
                 }
             }),
-        );
-        for rules in [1, 100, 1_000] {
-            let built = best(|| drop(black_box(prefilter_of(rules))));
-            let prefilter = prefilter(rules);
-            let (mut slots, paths) = (Slots::default(), &prefilter.program.paths);
-            say(
-                &format!("{rules} rules: project, {} paths", paths.len()),
-                best(|| {
-                    for record in &records {
-                        black_box(project(paths, &mut slots, record.as_bytes()).expect("JSON"));
-                    }
-                }),
-            );
-            let (mut scratch, mut candidates, mut calls) = (Scratch::default(), 0, 0);
-            let time = best(|| {
-                (candidates, calls) = (0, 0);
-                for record in &records {
-                    let Candidates::Rules(found) = prefilter.candidates(&mut scratch, record) else {
-                        panic!("{record}")
-                    };
-                    candidates += usize::from(!found.is_empty());
-                    calls += found.len();
+        ];
+        for (rules, prefilter) in &packs {
+            let paths = &prefilter.program.paths;
+            let mut slots = Slots::default();
+            let records = &records;
+            steps.push(step(format!("{rules} rules: project {} paths", paths.len()), move || {
+                for record in records {
+                    black_box(project(paths, &mut slots, record.as_bytes()).expect("JSON"));
                 }
-            });
-            say(&format!("{rules} rules: candidates"), time);
-            eprintln!("    {candidates} candidates, {calls} calls, {:?}, built in {built:?}", prefilter.coverage());
+            }));
+            let mut scratch = Scratch::default();
+            steps.push(step(format!("{rules} rules: candidates"), move || {
+                for record in records {
+                    black_box(prefilter.candidates(&mut scratch, record));
+                }
+            }));
         }
-    }
-
-    fn prefilter_of(rules: usize) -> usize {
-        prefilter(rules).rules.len()
+        run_all(&mut steps);
+        eprintln!("\n{} records, {} MB of JSON", records.len(), bytes / 1_000_000);
+        let gunzip = steps[0].best;
+        for Step { name, best, .. } in &steps {
+            let per_record = best.as_nanos() / records.len() as u128;
+            let rate = bytes as f64 / best.as_secs_f64() / 1e6;
+            let ratio = best.as_secs_f64() / gunzip.as_secs_f64();
+            eprintln!("{name:<28} {rate:>7.0} MB/s {per_record:>6} ns a record {ratio:>6.3} of gunzip");
+        }
+        for (_, prefilter) in &packs {
+            let mut scratch = Scratch::default();
+            let count = |record: &String| match prefilter.candidates(&mut scratch, record) {
+                Candidates::Rules(found) => found.len(),
+                Candidates::All => panic!("not understood: {record}"),
+            };
+            let calls: Vec<usize> = records.iter().map(count).filter(|&calls| calls > 0).collect();
+            eprintln!("{:?}: {} candidates, {} calls", prefilter.coverage(), calls.len(), calls.iter().sum::<usize>());
+        }
     }
 
     /// 1,000 rules, from the file to the index.
@@ -210,14 +209,16 @@ mod tests {
         let path = folder.path().join("rulepack.json");
         std::fs::write(&path, &text).expect("written");
         let conditions: usize = (0..1_000).map(|number| condition(number).to_string().len()).sum();
-        let loaded = best(|| drop(black_box(Rulepack::load(&path, None).expect("a pack"))));
         let pack = Rulepack::load(&path, None).expect("a pack");
-        let built = best(|| drop(black_box(Prefilter::new(&pack).expect("conditions"))));
-        let hashed = best(|| drop(black_box(sha2::Sha256::digest(&content))));
-        eprintln!(
-            "{} kB, {} kB of it conditions: load {loaded:?} (SHA-256 {hashed:?}), prefilter {built:?}",
-            text.len() / 1000,
-            conditions / 1000
-        );
+        let mut steps = [
+            step("load", || drop(black_box(Rulepack::load(&path, None).expect("a pack")))),
+            step("prefilter", || drop(black_box(Prefilter::new(&pack).expect("conditions")))),
+            step("SHA-256", || drop(black_box(sha2::Sha256::digest(&content)))),
+        ];
+        run_all(&mut steps);
+        eprintln!("\n1,000 rules, {} kB, {} kB of it conditions", text.len() / 1000, conditions / 1000);
+        for Step { name, best, .. } in &steps {
+            eprintln!("{name:<28} {best:?}");
+        }
     }
 }

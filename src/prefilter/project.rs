@@ -15,8 +15,11 @@ use crate::json;
 const DEPTH: usize = 128;
 /// Python refuses longer integers; well below its limit, so that nobody has to count to the digit.
 const NUMBER_BYTES: usize = 4_000;
-/// How many bytes of a string are looked at together.
-const LANE: usize = 16;
+/// No more bytes of a string are looked at together.
+const BLOCK: usize = 64;
+/// Lanes of 16 bytes that hold most keys, and most values.
+const KEY: usize = 1;
+const VALUE: usize = 2;
 
 /// The paths of all terms, as a tree: which keys are asked of which object.
 pub(super) struct Paths {
@@ -275,7 +278,7 @@ impl Walk<'_> {
         loop {
             self.expect(b'"')?;
             let start = self.at;
-            let escaped = self.string()?;
+            let escaped = self.string::<KEY>()?;
             let key = self.text.get(start..self.at - 1)?;
             let child = self.asked(node, key, escaped);
             self.expect(b':')?;
@@ -329,7 +332,7 @@ impl Walk<'_> {
         match byte {
             b'"' => {
                 self.at += 1;
-                self.string().map(drop)
+                self.string::<VALUE>().map(drop)
             }
             b'{' => self.object(depth + 1),
             b'[' => self.list(depth + 1),
@@ -344,7 +347,7 @@ impl Walk<'_> {
         }
         loop {
             self.expect(b'"')?;
-            self.string()?;
+            self.string::<KEY>()?;
             self.expect(b':')?;
             self.value(depth)?;
             if self.closes(b'}')? {
@@ -376,22 +379,26 @@ impl Walk<'_> {
         Some(empty)
     }
 
-    /// The rest of a string behind its opening quote; says whether it has escapes.
+    /// The rest of a string behind its opening quote; says whether it has escapes. So many `LANES` are looked at
+    /// together that most strings end within them: what is hard to foresee is how often a loop goes round.
     #[inline]
-    fn string(&mut self) -> Option<bool> {
+    fn string<const LANES: usize>(&mut self) -> Option<bool> {
         let mut escaped = false;
         let mut at = self.at;
         loop {
-            // The last bytes of a record are no string: there are always brackets left, hardly ever a whole lane.
-            let Some(lane) = self.text.get(at..)?.first_chunk::<LANE>() else { return self.string_end(at, escaped) };
-            let bytes = u8x16::from(*lane);
-            self.high |= bytes.to_bitmask();
-            let quote = bytes.simd_eq(u8x16::splat(b'"'));
-            let backslash = bytes.simd_eq(u8x16::splat(b'\\'));
-            let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
-            let hits = (quote | backslash | control).to_bitmask();
+            let Some(block) = self.text.get(at..)?.first_chunk::<BLOCK>() else { return self.string_end(at, escaped) };
+            let (mut hits, mut high) = (0_u64, 0);
+            for (lane, bytes) in block.as_chunks::<16>().0.iter().take(LANES).enumerate() {
+                let bytes = u8x16::from(*bytes);
+                let quote = bytes.simd_eq(u8x16::splat(b'"'));
+                let backslash = bytes.simd_eq(u8x16::splat(b'\\'));
+                let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
+                hits |= u64::from((quote | backslash | control).to_bitmask()) << (lane * 16);
+                high |= bytes.to_bitmask();
+            }
+            self.high |= high;
             if hits == 0 {
-                at += LANE;
+                at += 16 * LANES;
                 continue;
             }
             at += hits.trailing_zeros() as usize;
