@@ -10,7 +10,7 @@
 use wide::u8x16;
 
 /// How many bytes are looked at together.
-pub(crate) const BLOCK: usize = 64;
+const BLOCK: usize = 64;
 
 /// Up to this many levels are not told apart: no limit on depth may be lower.
 pub(crate) const SHALLOW: u64 = 32;
@@ -26,12 +26,6 @@ struct Brackets {
 struct Carry {
     /// All ones inside a string, else zero.
     in_string: u64,
-    escapes: Escapes,
-}
-
-/// Tells, block by block, which bytes a backslash before them escapes.
-#[derive(Default, Clone, Copy)]
-pub(crate) struct Escapes {
     /// One if the first byte of the next block is escaped.
     escaped: u64,
 }
@@ -49,18 +43,16 @@ impl Carry {
             open |= mask(folded.simd_eq(u8x16::splat(b'{')));
             close |= mask(folded.simd_eq(u8x16::splat(b'}')));
         }
-        let quote = quote & !self.escapes.of(backslash);
+        let quote = quote & !self.escapes(backslash);
         let strings = prefix_xor(quote) ^ self.in_string;
         // An arithmetic shift spreads the last bit: inside or outside for the block that follows.
         self.in_string = ((strings as i64) >> 63) as u64;
         Brackets { open: open & !strings, close: close & !strings }
     }
-}
 
-impl Escapes {
     /// Which bytes a backslash before them escapes. In a run of backslashes every second one is itself escaped; the
     /// addition carries through each run and so tells the runs of odd length from the others.
-    pub(crate) fn of(&mut self, backslash: u64) -> u64 {
+    fn escapes(&mut self, backslash: u64) -> u64 {
         const EVEN: u64 = 0x5555_5555_5555_5555;
         let backslash = backslash & !self.escaped;
         let follows = backslash << 1 | self.escaped;
@@ -72,7 +64,7 @@ impl Escapes {
 }
 
 /// Bit `i` of the result is the XOR of bits `0..=i`.
-pub(crate) fn prefix_xor(mut bits: u64) -> u64 {
+fn prefix_xor(mut bits: u64) -> u64 {
     for shift in [1, 2, 4, 8, 16, 32] {
         bits ^= bits << shift;
     }

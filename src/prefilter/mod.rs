@@ -1,10 +1,11 @@
 //! A record in, the rules that may still match it out: what reaches Python.
 //!
-//! `condition` is the format of the rulepack, `program` what all conditions come to, `tokens` and `project` the one walk
-//! over a record, `value` what it finds there, `evaluate` the meaning of conditions in `outcome`s, `index` the rules by
+//! `condition` is the format of the rulepack, `program` what all conditions come to, `project` the one walk over a record, `value` what it finds there, `evaluate` the meaning of conditions in `outcome`s, `index` the rules by
 //! what they need. It may admit too much and never drops a match: `docs/conditions.md` says how. Nothing here has state
 //! but [`Scratch`], of which each thread has its own.
 
+#[cfg(test)]
+mod bench;
 mod condition;
 mod evaluate;
 mod index;
@@ -13,7 +14,6 @@ mod naive;
 mod outcome;
 mod program;
 mod project;
-mod tokens;
 mod value;
 #[cfg(test)]
 mod vectors;
@@ -26,7 +26,6 @@ use self::index::{Fields, Index};
 use self::outcome::Outcomes;
 use self::program::{Builder, Node, NodeId, Program};
 use self::project::{Paths, Slots, project};
-use self::tokens::Tokens;
 use self::value::{Found, Value};
 
 /// The conditions of all rules of a pack. Shared by threads.
@@ -41,7 +40,6 @@ pub(crate) struct Prefilter {
 /// What is used again for every record. One for each thread.
 #[derive(Default)]
 pub(crate) struct Scratch {
-    tokens: Tokens,
     slots: Slots,
     memo: Memo,
     found: Vec<u32>,
@@ -76,9 +74,7 @@ impl Prefilter {
 
     fn of<'a>(conditions: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Self, String> {
         let mut builder = Builder::new();
-        let paths = (builder.path("eventName"), builder.path("eventSource"));
-        let (Some(name), Some(source)) = paths else { return Err("no path to the name of an event".into()) };
-        let fields = Fields { name, source };
+        let fields = Fields { name: builder.path("eventName"), source: builder.path("eventSource") };
         let mut rules = Vec::new();
         for (id, condition) in conditions {
             let bad = |reason| {
@@ -97,9 +93,9 @@ impl Prefilter {
         scratch: &'s mut Scratch,
         record: &'e str,
     ) -> Option<(Evaluation<'e>, &'s mut Vec<u32>)> {
-        let Scratch { tokens, slots, memo, found } = scratch;
+        let Scratch { slots, memo, found } = scratch;
         found.clear();
-        project(&self.program.paths, tokens, slots, record.as_bytes())?;
+        project(&self.program.paths, slots, record.as_bytes())?;
         memo.next_round(self.program.nodes.len());
         Some((Evaluation { program: &self.program, record: record.as_bytes(), slots, memo }, found))
     }

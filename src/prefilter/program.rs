@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use super::condition::{Condition, Op, Step as Written, StepWith, Type};
 use super::outcome::Outcomes;
-use super::project::Paths;
+use super::project::{Paths, PathsBuilder};
 use super::value::{List, Object, Value};
 
 /// A pattern that needs more is not understood.
@@ -231,7 +231,7 @@ pub(super) struct Builder {
     of_item: Vec<bool>,
     terms: Interned<Term>,
     patterns: Interned<Box<str>>,
-    paths: Paths,
+    paths: PathsBuilder,
 }
 
 impl Builder {
@@ -241,7 +241,7 @@ impl Builder {
             of_item: Vec::new(),
             terms: Interned::new(),
             patterns: Interned::new(),
-            paths: Paths::new(),
+            paths: PathsBuilder::new(),
         }
     }
 
@@ -256,7 +256,7 @@ impl Builder {
     }
 
     /// The path of a member of the event itself.
-    pub(super) fn path(&mut self, key: &str) -> Option<u32> {
+    pub(super) fn path(&mut self, key: &str) -> u32 {
         self.paths.child(Paths::ROOT, key.as_bytes())
     }
 
@@ -266,7 +266,7 @@ impl Builder {
             nodes: self.nodes.all,
             of_item: self.of_item,
             terms: self.terms.all,
-            paths: self.paths,
+            paths: self.paths.build(),
             patterns: patterns.collect(),
         }
     }
@@ -365,7 +365,7 @@ impl Builder {
             Op::Contains => {
                 let what = scalar(needed(written.constant, op, "const")?)?;
                 let member = match (&what, path) {
-                    (Const::Text(key), Some(path)) if key.is_ascii() => self.paths.child(path, key.as_bytes()),
+                    (Const::Text(key), Some(path)) if key.is_ascii() => Some(self.paths.child(path, key.as_bytes())),
                     _ => None,
                 };
                 Test::Contains(what, member)
@@ -446,7 +446,7 @@ impl Builder {
             *path = None;
             return None;
         }
-        *path = path.and_then(|path| self.paths.child(path, name.as_bytes()));
+        *path = path.map(|path| self.paths.child(path, name.as_bytes()));
         Some(Key { name: name.into(), path: *path })
     }
 }
