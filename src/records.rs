@@ -542,6 +542,8 @@ mod tests {
         check(br#"[1,"x",null,[{}],{"a":1}]"#, &[not, not, not, not, r#"{"a":1}"#]);
         let deep = [&b"[{\"a\":"[..], &b"[".repeat(40), &b"]".repeat(40), b"},{}]"].concat();
         check(&deep, &["malformed: nested too deep", "{}"]);
+        let deep_line = [&b"{\"eventName\":"[..], &b"[".repeat(40), &b"]".repeat(40), b"}{\"eventName\":1}"].concat();
+        check(&deep_line, &["malformed: nested too deep", r#"{"eventName":1}"#]);
         let long = [&b"[{\"a\":\""[..], &b"x".repeat(300_000), b"\"},{}]"].concat();
         check(&long, &["oversize: 300008", "{}"]);
         let long_line = [&b"{\"eventName\":\""[..], &b"x".repeat(300_000), b"\"}\n{\"eventName\":1}"].concat();

@@ -20,8 +20,8 @@ BATCH_RECORDS = 256
 # Event name to the rules that match it; `rules()` in world.py is their code.
 MATCHES = {"Bad": ("bad",), "Both": ("bad", "other"), "Slow": ("slow",), "Fatal": ("fatal",), "Good": ()}
 
-# What S3 does with one GET: what only a retry of the invocation cures, and what the SDK tries again itself.
-ANSWERS = [
+# What S3 does with one GET: what nobody may take for the object, and what is slow, or tried again by the SDK.
+SPOILT = [
     "403",
     "404",
     "reset_in_body",
@@ -33,14 +33,10 @@ ANSWERS = [
     "empty_body",
     "stall",
     "silence",
-    "500",
-    "503",
-    "reset",
-    "garbage",
-    "slow_body",
 ]
-# Takes the 20 s of the SDK's own limit, so it is drawn seldom.
-LONG_STALL = "long_stall"
+ANSWERS = [*SPOILT, "500", "503", "reset", "garbage", "slow_body"]
+# They take 20 s, the client's own limits for a body and for its first byte, so they are drawn seldom.
+LONG = ["long_stall", "long_silence"]
 
 # What happens to the processes during one attempt.
 EVENTS = [
@@ -184,7 +180,7 @@ def _events(rng: random.Random) -> list[Event]:
 
 def _answers(rng: random.Random) -> list[str]:
     if rng.random() < 0.002:
-        return [LONG_STALL]
+        return [rng.choice(LONG)]
     if rng.random() < 0.55:
         return []
     return [rng.choice(ANSWERS) for _ in range(rng.choice([1, 1, 1, 2, 3]))]

@@ -7,13 +7,13 @@ python tests/faults/run.py --run 1/17               # one run again, by the seed
 """
 
 import argparse
+import contextlib
 import multiprocessing
 import os
 import sys
 import tempfile
 import time
 import traceback
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -112,18 +112,18 @@ def one(world: World, seed: str, only: str | None) -> Result | str:
         return play(plan, world)
     except Exception as error:
         why = str(error) if isinstance(error, AssertionError) else traceback.format_exc()
-        said = (world_stderr := folder_stderr(world)) and f"\n  it said: {world_stderr}"
-        world.end()
+        said = stderr(world)
+        with contextlib.suppress(AssertionError):
+            world.end()
         again = f"python tests/faults/run.py --run {seed}"
-        return f"FAILED {plan.shown()}\n  {why}{said}\n  again: {again}"
+        return f"FAILED {plan.shown()}\n  {why}\n  it said: {said}\n  again: {again}"
 
 
-def folder_stderr(world: World) -> str:
+def stderr(world: World) -> str:
     """The end of what the function wrote to standard error."""
     path = world.folder / f"stderr-{os.getpid()}"
     return path.read_text(errors="replace")[-2000:].strip() if path.is_file() else ""
 
 
 if __name__ == "__main__":
-    assert Counter is not None
     sys.exit(main())

@@ -87,7 +87,15 @@ def compile_rules(iota: Path, folder: Path) -> None:
     (folder / "markers").mkdir()
     for name, code in rules(folder / "markers").items():
         (folder / "rules" / f"{name}.py").write_text(code)
-    command = [iota, "compile", folder / "rules", "--bundle", folder / "opt", "--python", sys.executable]
+    command: list[str | Path] = [
+        iota,
+        "compile",
+        folder / "rules",
+        "--bundle",
+        folder / "opt",
+        "--python",
+        sys.executable,
+    ]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
     if done.returncode != 0:
         raise SystemExit(f"the rules do not compile: {done.stderr}")
@@ -166,6 +174,7 @@ class S3:
         self._lock = threading.Lock()
         self._bodies: dict[str, bytes] = {}
         self._answers: dict[str, list[str]] = {}
+        self._last: dict[str, str] = {}
         self.address = Connections(self._get).address
 
     def put(self, key: str, body: bytes, answers: list[str]) -> None:
@@ -178,11 +187,18 @@ class S3:
         with self._lock:
             return [answer for key in keys for answer in self._answers.get(key, [])]
 
+    def take_last(self) -> dict[str, str]:
+        """How the last GET of each key was answered since this was asked."""
+        with self._lock:
+            last, self._last = self._last, {}
+            return last
+
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
             self._bodies.clear()
             self._answers.clear()
+            self._last.clear()
 
     def _get(self, peer: socket.socket, line: str, _body: bytes) -> bool:
         path = unquote(urlsplit(line.split(" ")[1]).path)
@@ -190,6 +206,7 @@ class S3:
         with self._lock:
             body, answers = self._bodies.get(key), self._answers.get(key, [])
             answer = answers.pop(0) if answers else "200"
+            self._last[key] = answer
         if body is None or bucket != BUCKET:
             return misbehave(peer, "404", b"")
         return misbehave(peer, answer, body)
@@ -231,7 +248,7 @@ def misbehave(peer: socket.socket, answer: str, body: bytes) -> bool:
     if answer == "reset":
         _reset(peer)
         return False
-    if answer == "silence":
+    if answer in ("silence", "long_silence"):
         return _until_closed(peer)
     more = 1000 if answer == "length_too_long" else 0
     peer.sendall(f"HTTP/1.1 200 OK\r\ncontent-length: {len(body) + more}\r\n{crc}\r\n\r\n".encode())
@@ -313,6 +330,8 @@ class Function:
             "IOTA_PYTHON": sys.executable,
             "IOTA_DEADLINE_MARGIN_MS": str(MARGIN_MS),
             "IOTA_MAX_RECORD_BYTES": str(MAX_RECORD_BYTES),
+            # Only the build that mutants.py makes asks for it.
+            "MUTANT": os.environ.get("MUTANT", ""),
         }
 
     def _runtime(self, peer: socket.socket, line: str, body: bytes) -> bool:
