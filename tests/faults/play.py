@@ -22,7 +22,7 @@ HANG_S = 60.0
 MOST_ATTEMPTS = 20
 DAY_MS = 86_400_000
 # An answer may be so late on a machine that is busy; the function stops 300 ms before its deadline.
-LATE_MS = 1_500
+LATE_MS = 5_000
 
 
 @dataclass
@@ -83,7 +83,7 @@ def play(plan: Plan, world: World) -> Result:
 
 def _expect_settled(pending: list[Unit]) -> None:
     for unit in pending:
-        expect(any(file.damage for file in unit.files), f"unit `{unit.name}` fails though nothing disturbs it any more")
+        expect(any(file.damage for file in unit.files), f"nothing disturbs unit `{unit.name}` any more, and it fails")
 
 
 def expect(holds: bool, otherwise: str) -> None:
@@ -182,7 +182,8 @@ def _attempt(plan: Plan, units: list[Unit], event: Event, world: World, tries: i
         answer = None
     late = time.time() * 1000 - deadline_ms
     # A process that stands still, or whose lines nobody takes, can't keep a deadline; one that is past binds nobody.
-    free = event.what in ("frozen", "frozen_past_deadline", "stdout_blocked", "deadline_past", "deadline_1970")
+    free = event.what in ("frozen", "frozen_past_deadline", "stdout_blocked")
+    free = free or any(line.get("event") == "deadline_ignored" for line in function.lines)
     expect(free or late < LATE_MS, f"answered {late:.0f} ms after the deadline")
     lines = function.lines
     for order in orders:

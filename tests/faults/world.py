@@ -201,15 +201,19 @@ class S3:
             self._last.clear()
 
     def _get(self, peer: socket.socket, line: str, _body: bytes) -> bool:
-        path = unquote(urlsplit(line.split(" ")[1]).path)
-        _, bucket, key = path.split("/", 2)
+        target = line.split(" ")[1]
+        _, bucket, key = unquote(urlsplit(target).path).split("/", 2)
         with self._lock:
-            body, answers = self._bodies.get(key), self._answers.get(key, [])
+            answers = self._answers.get(key, [])
             answer = answers.pop(0) if answers else "200"
             self._last[key] = answer
-        if body is None or bucket != BUCKET:
-            return misbehave(peer, "404", b"")
-        return misbehave(peer, answer, body)
+        body = self.body(target, key) if bucket == BUCKET else None
+        return misbehave(peer, "404" if body is None else answer, body or b"")
+
+    def body(self, _target: str, key: str) -> bytes | None:
+        """What the object holds, if there is one."""
+        with self._lock:
+            return self._bodies.get(key)
 
 
 _ERRORS = {
@@ -462,11 +466,11 @@ def signal_to(pid: int, number: int) -> None:
 class World:
     """One lane: its own S3, and one function after another."""
 
-    def __init__(self, bootstrap: Path, folder: Path) -> None:
+    def __init__(self, bootstrap: Path, folder: Path, s3: S3 | None = None) -> None:
         self._bootstrap, self.folder = bootstrap, folder
         self._markers = folder / "markers"
         self._function: Function | None = None
-        self.s3 = S3()
+        self.s3 = s3 or S3()
         self.starts = 0
 
     def function(self) -> Function:
