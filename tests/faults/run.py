@@ -109,7 +109,14 @@ def one(world: World, seed: str, only: str | None) -> Result | str:
     """The result of a run, or the story of its failure."""
     plan = draw(seed, only)
     try:
-        return play(plan, world)
+        if only is not None:
+            # One that is warm may have answered before the fault's moment has come.
+            world.end()
+        result = play(plan, world)
+        # A fault that is not injected proves nothing.
+        if only is not None and not result.faults[only]:
+            raise AssertionError(f"`{only}` did not come about: {result}")
+        return result
     except Exception as error:
         why = str(error) if isinstance(error, AssertionError) else traceback.format_exc()
         said = stderr(world)

@@ -35,25 +35,30 @@ MARGIN_MS = 300
 PIPE_BYTES = 4096
 
 _DIE = """
-import os, signal
+import os
 
 def die(name):
-    path = os.path.join({markers!r}, name)
     try:
-        os.unlink(path)
+        orders = os.open(os.path.join({orders!r}, name), os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
         return
-    if name.startswith("exit-"):
+    try:
+        order = os.read(orders, 1)
+    except BlockingIOError:
+        return
+    finally:
+        os.close(orders)
+    if order == b"a":
+        os.abort()
+    if order == b"e":
         os._exit(0)
-    os.kill(os.getpid(), signal.SIGKILL)
 
 die("import-" + str(os.getppid()))
 
 def rule(event):
     if event.get("eventName") != "Fatal":
         return False
-    for order in ("kill-", "again-", "exit-"):
-        die(order + event["requestParameters"]["marker"])
+    die("rule-" + event["requestParameters"]["marker"])
     return True
 
 def title(event):
@@ -71,21 +76,21 @@ def rule(event):
 """
 
 
-def rules(markers: Path) -> dict[str, str]:
-    """The rules by name. `fatal` ends its worker, once for each file that it finds in `markers`."""
+def rules(orders: Path) -> dict[str, str]:
+    """The rules by name. `fatal` ends its worker, once for each byte that it finds in a pipe in `orders`."""
     return {
         "bad": "def rule(event):\n    return event.get('eventName') in ('Bad', 'Both')\n",
         "other": "def rule(event):\n    return event.get('eventName') == 'Both'\n",
         "slow": _SLOW,
-        "fatal": _DIE.format(markers=str(markers)),
+        "fatal": _DIE.format(orders=str(orders)),
     }
 
 
 def compile_rules(iota: Path, folder: Path) -> None:
     """Makes `folder` one that functions can be started in."""
     (folder / "rules").mkdir()
-    (folder / "markers").mkdir()
-    for name, code in rules(folder / "markers").items():
+    (folder / "orders").mkdir()
+    for name, code in rules(folder / "orders").items():
         (folder / "rules" / f"{name}.py").write_text(code)
     command: list[str | Path] = [
         iota,
@@ -175,6 +180,7 @@ class S3:
         self._bodies: dict[str, bytes] = {}
         self._answers: dict[str, list[str]] = {}
         self._last: dict[str, str] = {}
+        self._misdeeds: list[str] = []
         self.address = Connections(self._get).address
 
     def put(self, key: str, body: bytes, answers: list[str]) -> None:
@@ -187,11 +193,12 @@ class S3:
         with self._lock:
             return [answer for key in keys for answer in self._answers.get(key, [])]
 
-    def take_last(self) -> dict[str, str]:
-        """How the last GET of each key was answered since this was asked."""
+    def take_served(self) -> tuple[dict[str, str], list[str]]:
+        """How the last GET of each key was answered since this was asked, and all misdeeds since then."""
         with self._lock:
             last, self._last = self._last, {}
-            return last
+            misdeeds, self._misdeeds = self._misdeeds, []
+            return last, misdeeds
 
     def clear(self) -> None:
         """Forget everything."""
@@ -207,6 +214,8 @@ class S3:
             answers = self._answers.get(key, [])
             answer = answers.pop(0) if answers else "200"
             self._last[key] = answer
+            if answer != "200":
+                self._misdeeds.append(answer)
         body = self.body(target, key) if bucket == BUCKET else None
         return misbehave(peer, "404" if body is None else answer, body or b"")
 
@@ -468,7 +477,6 @@ class World:
 
     def __init__(self, bootstrap: Path, folder: Path, s3: S3 | None = None) -> None:
         self._bootstrap, self.folder = bootstrap, folder
-        self._markers = folder / "markers"
         self._function: Function | None = None
         self.s3 = s3 or S3()
         self.starts = 0
@@ -494,13 +502,25 @@ class World:
             if survivors:
                 raise AssertionError(f"workers {survivors} outlive their function by 5 s")
 
-    def mark(self, name: str) -> None:
-        """Order a rule to end its worker, once."""
-        (self._markers / name).touch()
 
-    def unmark(self, name: str) -> None:
-        """Take such an order back."""
-        (self._markers / name).unlink(missing_ok=True)
+class Orders:
+    """Orders to end the worker, for the rule `fatal`: it may read, and each byte of a pipe is read only once."""
+
+    def __init__(self, folder: Path, name: str, bytes_: bytes) -> None:
+        self._path = folder / "orders" / name
+        os.mkfifo(self._path)
+        self._pipe = os.open(self._path, os.O_RDWR | os.O_NONBLOCK)
+        os.write(self._pipe, bytes_)
+
+    def take_back(self) -> int:
+        """How many were not obeyed."""
+        try:
+            left = len(os.read(self._pipe, 100))
+        except BlockingIOError:
+            left = 0
+        os.close(self._pipe)
+        self._path.unlink()
+        return left
 
 
 def binaries() -> tuple[Path, Path]:
