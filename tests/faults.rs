@@ -19,7 +19,7 @@ fn run(script: &str, args: &[&str]) {
 
 #[test]
 fn every_fault_and_some_mixtures() {
-    run("run.py", &["--each", "--runs", "120", "--seed", "fixed"]);
+    run("run.py", &["--each", "--runs", "80", "--seed", "fixed"]);
 }
 
 #[test]

@@ -408,7 +408,7 @@ def _check_answer(plan: Plan, units: list[Unit], attempt: Attempt) -> list[Unit]
         unwell = [file.key for file in unit.files if status.get(file.key) != "done"]
         expect(
             (unit in failing) == bool(unwell),
-            f"unit `{unit.name}`: not done are {unwell}, the answer is {attempt.answer}",
+            f"not done of unit `{unit.name}` are {unwell}, the answer is {attempt.answer}",
         )
         for file in unit.files:
             expect(file.key in status, f"no object line for `{file.key}`; the answer is {attempt.answer}")
