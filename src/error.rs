@@ -86,7 +86,10 @@ impl ObjectFault {
 
     /// True if trying again may help: the object itself is not what is wrong.
     pub(crate) fn is_temporary(&self) -> bool {
-        matches!(self, Self::Read(_) | Self::Engine(_) | Self::Deadline | Self::Stopped | Self::Output(_))
+        matches!(
+            self,
+            Self::Read(_) | Self::Engine(_) | Self::Deadline | Self::Stopped | Self::Output(_) | Self::Waiting(_)
+        )
     }
 
     /// Recovers the fault that a reader passed through `io::Error`; any other I/O error is a failed read.

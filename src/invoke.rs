@@ -169,8 +169,7 @@ impl Reader<'_> {
             return Err(format!("envelopes nested deeper than {MAX_NESTING}"));
         }
         if let Some(records) = records_from(message, "eventSource", "aws:s3") {
-            let created = records.iter().filter(|record| is_creation(record));
-            return created.map(|record| s3_record(record).map(Work::Object)).collect();
+            return records.iter().filter_map(|record| s3_record(record).transpose()).collect();
         }
         if let Some(records) = records_from(message, "EventSource", "aws:sns") {
             let inner = records.iter().map(|record| self.embedded(&record["Sns"], "Message", depth + 1));
@@ -187,6 +186,10 @@ impl Reader<'_> {
         }
         if message["detail-type"].as_str().is_some_and(|kind| kind.ends_with(" via CloudTrail")) {
             let id = message["id"].as_str().unwrap_or("unnamed");
+            // An empty list would be a log file without records.
+            if !message["detail"].is_object() {
+                return Err("`detail` is no object".into());
+            }
             return Ok(vec![inline(format!("eventbridge/{id}"), &[message["detail"].to_string()])]);
         }
         if let Some(keys) = message["s3ObjectKey"].as_array() {
@@ -246,18 +249,18 @@ fn records_from<'a>(payload: &'a Value, key: &str, source: &str) -> Option<&'a V
     payload["Records"].as_array().filter(|records| records.first().is_some_and(|record| record[key] == source))
 }
 
-/// A bucket may send more than creations; what was removed or restored holds nothing new.
-fn is_creation(record: &Value) -> bool {
-    let name = record["eventName"].as_str().unwrap_or_default();
-    name.strip_prefix("s3:").unwrap_or(name).starts_with("ObjectCreated:")
-}
-
-fn s3_record(record: &Value) -> Result<ObjectRef, String> {
-    Ok(ObjectRef {
+/// The object of one record of a notification. A bucket may send more than creations; what was removed or restored
+/// holds nothing new, but what says nothing of itself is damaged.
+fn s3_record(record: &Value) -> Result<Option<Work>, String> {
+    let name = text(record, "/eventName")?;
+    if !name.strip_prefix("s3:").unwrap_or(&name).starts_with("ObjectCreated:") {
+        return Ok(None);
+    }
+    Ok(Some(Work::Object(ObjectRef {
         bucket: text(record, "/s3/bucket/name")?,
         key: form_decoded(&text(record, "/s3/object/key")?)?,
         version_id: version(&record["s3"]["object"]["versionId"]),
-    })
+    })))
 }
 
 /// EventBridge's "Object Created". It does not encode keys.
@@ -272,6 +275,9 @@ fn created_object(detail: &Value) -> Result<ObjectRef, String> {
 /// CloudTrail's own notice of log files; it does not encode keys.
 fn trail_notice(message: &Value, keys: &[Value]) -> Result<Vec<Work>, String> {
     let bucket = text(message, "/s3Bucket")?;
+    if keys.is_empty() {
+        return Err("`s3ObjectKey` is an empty list".into());
+    }
     let object = |key: &Value| match key.as_str() {
         Some(key) => Ok(Work::Object(ObjectRef::new(bucket.clone(), key))),
         None => Err("`s3ObjectKey` holds what is no string".to_owned()),
@@ -349,6 +355,15 @@ mod tests {
         removed["eventName"] = "ObjectRemoved:Delete".into();
         check(&json!({"Records": [removed, s3("b")]}), Ok(&[&["s3://b/b"]]));
         check(&json!({"Event": "s3:TestEvent", "Bucket": "b"}), Ok(&[&[]]));
+    }
+
+    #[test]
+    fn what_names_no_work_because_it_is_damaged_is_an_error() {
+        let mut nameless = s3("a");
+        nameless["eventName"] = Value::Null;
+        check(&json!({"Records": [s3("b"), nameless]}), Err("`eventName` is missing"));
+        check(&json!({"s3Bucket": "b", "s3ObjectKey": []}), Err("`s3ObjectKey` is an empty list"));
+        check(&json!({"detail-type": "AWS API Call via CloudTrail", "detail": []}), Err("`detail` is no object"));
     }
 
     #[test]

@@ -320,7 +320,8 @@ impl Handling<'_> {
         let judged = if self.run.until.over() { Err(self.over()) } else { self.judge() };
         self.bytes_json = splitter.reader().bytes_out();
         self.bytes = splitter.reader().source().bytes;
-        split.and(judged)?;
+        // Engine and deadline first: another try may still judge what stands before the damage.
+        judged.and(split)?;
         if self.counts.balanced() {
             Ok(())
         } else {

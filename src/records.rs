@@ -63,6 +63,7 @@ struct Kind {
     event: bool,
     digest: bool,
     records: bool,
+    deepest: u64,
     first_keys: Vec<String>,
 }
 
@@ -151,7 +152,8 @@ impl<R: Read> Splitter<R> {
                         _ if kind.first_keys.len() < 8 => kind.first_keys.push(key),
                         _ => {}
                     }
-                    self.skip_value(value)?;
+                    // The object itself is a level.
+                    kind.deepest = kind.deepest.max(self.skip_value(value)? + 1);
                 }
                 other => {
                     return Err(self.lost(&format!("expected a member or `}}`, found {}", shown(other))));
@@ -178,7 +180,7 @@ impl<R: Read> Splitter<R> {
                 "a digest file longer than one record may be; raise `IOTA_MAX_RECORD_BYTES`".into(),
             ));
         }
-        Ok(Some(Found { digest: kind.digest, deepest: 0, ..found }))
+        Ok(Some(Found { digest: kind.digest, deepest: kind.deepest, ..found }))
     }
 
     /// One element of a list of records, or the list's end.
@@ -540,6 +542,8 @@ mod tests {
         check(br#"[1,"x",null,[{}],{"a":1}]"#, &[not, not, not, not, r#"{"a":1}"#]);
         let deep = [&b"[{\"a\":"[..], &b"[".repeat(40), &b"]".repeat(40), b"},{}]"].concat();
         check(&deep, &["malformed: nested too deep", "{}"]);
+        let deep_line = [&b"{\"eventName\":"[..], &b"[".repeat(40), &b"]".repeat(40), b"}{\"eventName\":1}"].concat();
+        check(&deep_line, &["malformed: nested too deep", r#"{"eventName":1}"#]);
         let long = [&b"[{\"a\":\""[..], &b"x".repeat(300_000), b"\"},{}]"].concat();
         check(&long, &["oversize: 300008", "{}"]);
         let long_line = [&b"{\"eventName\":\""[..], &b"x".repeat(300_000), b"\"}\n{\"eventName\":1}"].concat();

@@ -2,8 +2,9 @@
 //! body is never collected and memory does not grow with the object.
 
 use std::io::{self, BufRead, Read};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectError;
@@ -16,10 +17,15 @@ use crate::model::ObjectRef;
 
 /// Chunks in flight; hyper makes them some tens of KiB.
 const CHUNKS: usize = 4;
+/// As the SDK's own limits: 3.1 s to connect, 20 s without a byte of a body. For the first byte it has none, and a silent
+/// connection would take the whole invocation.
+const CONNECT: Duration = Duration::from_millis(3100);
+const FIRST_BYTE: Duration = Duration::from_secs(20);
 
 /// A client for the region and credentials of the environment.
 pub(crate) async fn client(custom_endpoint: bool) -> Client {
-    let shared = aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12()).load().await;
+    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(FIRST_BYTE).build();
+    let shared = aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12()).timeout_config(timeouts).load().await;
     // An endpoint of one's own is rarely reachable as `bucket.endpoint`.
     let config = aws_sdk_s3::config::Builder::from(&shared).force_path_style(custom_endpoint).build();
     Client::from_conf(config)

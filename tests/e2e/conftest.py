@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from support import ROOT, binary
 
+# `test_faults` plays the plans of the fault runs.
+sys.path.append(str(ROOT / "tests" / "faults"))
+
 
 @pytest.fixture(scope="session")
 def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
