@@ -80,7 +80,7 @@ class Evaluated:
         return {key: value for key, value in carried.items() if value is not NOTHING}
 
     def _ref(self, name: str) -> Any:
-        return self._values[name] if name in self._values else {"Ref": name}
+        return self._values.get(name, {"Ref": name})
 
     def _condition(self, name: str) -> bool:
         return self.holds(name)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from support import Json, source
+from transform import Json, source
 
 boto3 = pytest.importorskip("boto3")
 mock_aws = pytest.importorskip("moto").mock_aws
@@ -213,9 +213,7 @@ def test_an_overlap_is_refused_with_its_name(changer: types.ModuleType, entry: J
         assert before == document()
 
 
-def test_a_writer_in_between_costs_nobody_anything(
-    changer: types.ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_writer_in_between_costs_nobody_anything(changer: types.ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another tool replaces the document right after us: our entry is merged into theirs on the next reading."""
     interrupted = between(changer, monkeypatch, times=2, other=lambda: put(FOREIGN))
 
