@@ -43,14 +43,14 @@ test-rules: build ## the rules' own tests, and the story they must catch
 
 format: $(VENV)/dev ## rewrite to the house style
 	cargo fmt
-	ruff format layer events tests rules benches
+	ruff format layer events tests rules benches docs
 
 # Clippy as a wrapper shares every compiled dependency with the build; `cargo clippy` would compile them again.
 lint: $(VENV)/dev ## formatting, clippy, ruff, mypy --strict
 	cargo fmt --check
 	RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS="-Dwarnings__CLIPPY_HACKERY__" cargo build $(CARGO_FLAGS) --all-targets
-	ruff check layer events tests rules benches
-	ruff format --check layer events tests rules benches
+	ruff check layer events tests rules benches docs
+	ruff format --check layer events tests rules benches docs
 	cd layer && mypy --strict iota_engine
 	tests/check_binaries.sh "$(TARGET)/release"
 
