@@ -101,8 +101,9 @@ def choices() -> Iterator[Json]:
 
 def every_choice_is_a_whole_stack() -> None:
     """Whatever is chosen, what exists refers only to what exists, in an order, in every partition."""
-    for chosen in choices():
-        for region in ("us-east-1", "us-gov-west-1", "cn-north-1"):
+    for number, chosen in enumerate(choices()):
+        # The other partitions take turns: what differs there is spelt, not chosen.
+        for region in ("us-east-1", ("us-gov-west-1", "cn-north-1")[number % 2]):
             stack = Stack(chosen, region)
             if stack.broken_rules():
                 continue
