@@ -14,6 +14,7 @@ import pytest
 from transform import Json, source
 
 boto3 = pytest.importorskip("boto3")
+ClientError = pytest.importorskip("botocore.exceptions").ClientError
 mock_aws = pytest.importorskip("moto").mock_aws
 s3_responses = pytest.importorskip("moto.s3.responses")
 ActionResult = s3_responses.ActionResult
@@ -233,6 +234,32 @@ def test_a_quarrel_is_given_up(changer: types.ModuleType, monkeypatch: pytest.Mo
 
     assert "FAILED" == answer["status"]
     assert "keeps replacing" in answer["reason"]
+
+
+def test_a_new_role_is_given_time(changer: types.ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """IAM takes some seconds to know a role: denied at first is not denied, denied to the end is."""
+    denials = 3
+
+    class Denied:
+        def __init__(self, client: Any) -> None:
+            self._client, self.meta = client, client.meta
+
+        def __getattr__(self, name: str) -> Any:
+            nonlocal denials
+            if denials:
+                denials -= 1
+                raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not yet"}}, name)
+            return getattr(self._client, name)
+
+    sdk: Any = types.SimpleNamespace(client=lambda service: Denied(boto3.client(service)))
+    monkeypatch.setitem(changer.__dict__, "boto3", sdk)
+    first = ask(changer, "Create", "Entry")
+    denials = 100
+    last = ask(changer, "Create", "EventBridge")
+
+    assert "SUCCESS" == first["status"]
+    assert "FAILED" == last["status"]
+    assert "not yet" in last["reason"]
 
 
 def test_what_is_not_understood_is_not_touched(changer: types.ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
