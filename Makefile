@@ -10,6 +10,7 @@ export PATH := $(VENV)/bin:$(PATH)
 CARGO_FLAGS := --release --locked
 
 .PHONY: help demo test build test-rust test-engine test-rules lint format e2e bench clean build-Detect
+.PHONY: sam-build rules zips stackset check-deploy audit
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(ROOT)/Makefile
@@ -42,20 +43,18 @@ test-rules: build ## the rules' own tests, and the story they must catch
 
 format: $(VENV)/dev ## rewrite to the house style
 	cargo fmt
-	ruff format layer events tests rules benches
+	ruff format layer events tests rules benches docs
 
 # Clippy as a wrapper shares every compiled dependency with the build; `cargo clippy` would compile them again.
 lint: $(VENV)/dev ## formatting, clippy, ruff, mypy --strict
 	cargo fmt --check
 	RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS="-Dwarnings__CLIPPY_HACKERY__" cargo build $(CARGO_FLAGS) --all-targets
-	ruff check layer events tests rules benches
-	ruff format --check layer events tests rules benches
+	ruff check layer events tests rules benches docs
+	ruff format --check layer events tests rules benches docs
 	cd layer && mypy --strict iota_engine
 	tests/check_binaries.sh "$(TARGET)/release"
 
-e2e: build $(VENV)/sam ## moto's S3, an independent Runtime API, and the SAM artefacts as Lambda mounts them (root)
-	sam validate
-	python tests/sam/check_template.py
+e2e: build check-deploy ## moto's S3, an independent Runtime API, and the SAM artefacts as Lambda mounts them (root)
 	sam build --cached=false 2>/dev/null || sam build
 	python -m pytest -q tests/e2e
 
@@ -66,11 +65,47 @@ clean: ## remove what was built, not what was installed
 	cargo clean
 	rm -rf .aws-sam
 
+## what is deployed
+
+sam-build: $(VENV)/sam ## build the function and its layers, ready for `sam deploy`
+	sam build
+
+rules: $(VENV)/dev ## build the rules layer alone, with Python alone: .aws-sam/rules.zip
+	@rm -rf .aws-sam/rules
+	@$(MAKE) --no-print-directory -f rules/Makefile build-RulesLayer ARTIFACTS_DIR="$(ROOT)/.aws-sam/rules"
+	@python docs/deploy/package.py zip .aws-sam/rules .aws-sam/rules.zip
+
+zips: ## zip what `make sam-build` made, for Terraform and plain CloudFormation: .aws-sam/zips
+	@for name in Detect EngineLayer RulesLayer; do \
+		python docs/deploy/package.py zip .aws-sam/build/$$name .aws-sam/zips/$$name.zip || exit 1; \
+	done
+
+stackset: $(VENV)/sam ## the template without SAM's transform, and its zips, for StackSets: .aws-sam/stackset
+	@python docs/deploy/package.py stackset
+
+PARTITIONS := us-east-1 us-gov-west-1 cn-north-1
+check-deploy: $(VENV)/sam ## lint the templates in three partitions, carry out their conditions, test what changes buckets
+	sam validate
+	cfn-lint --regions $(PARTITIONS) -- template.yaml docs/deploy/*.yaml
+	python tests/sam/check_template.py
+	python -m pytest -q tests/sam
+
+# Kept apart from .venv: it wants an older SDK than SAM does.
+audit: .tools/checkov ## checkov over the templates; exceptions stand beside what they excuse
+	.tools/checkov/bin/checkov --quiet --compact --skip-download --framework cloudformation \
+		$(foreach file,template.yaml $(wildcard docs/deploy/*.yaml),--file $(file))
+
 ## SAM's builder of the function
 
+# arm64 is untested: it needs the Rust target aarch64-unknown-linux-gnu, and cargo-lambda brings the linker.
 build-Detect:
+ifeq ($(IOTA_ARCH),arm64)
+	cd "$(ROOT)" && cargo lambda build $(CARGO_FLAGS) --arm64 --bin bootstrap
+	install -m 755 "$(TARGET)/lambda/bootstrap/bootstrap" "$(ARTIFACTS_DIR)/bootstrap"
+else
 	cd "$(ROOT)" && cargo build $(CARGO_FLAGS) --bin bootstrap
 	install -s -m 755 "$(TARGET)/release/bootstrap" "$(ARTIFACTS_DIR)/bootstrap"
+endif
 
 ## what is installed into the project's folder
 
@@ -83,4 +118,10 @@ $(VENV)/dev: requirements-dev.txt
 $(VENV)/sam: requirements-sam.txt $(VENV)/dev
 	@echo "installing SAM, moto and cargo-lambda into .venv"
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-sam.txt
+	@touch $@
+
+.tools/checkov: tests/sam/requirements-checkov.txt
+	@echo "installing checkov into .tools (290 MB)"
+	@python3 -m venv $@
+	@$@/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
