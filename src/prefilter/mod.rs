@@ -104,9 +104,7 @@ impl Prefilter {
     pub(crate) fn candidates<'s>(&self, scratch: &'s mut Scratch, record: &str) -> Candidates<'s> {
         let Some((mut evaluation, found)) = self.read(scratch, record) else { return Candidates::All };
         let mut look_at = |evaluation: &mut Evaluation<'_>, rule: u32| {
-            let outcomes = evaluation.outcomes(self.rules[rule as usize]);
-            // A rule that is sure to raise is asked too: its author should hear of it.
-            if outcomes.may(Outcomes::T) || outcomes == Outcomes::R {
+            if evaluation.outcomes(self.rules[rule as usize]).is_asked() {
                 found.push(rule);
             }
         };

@@ -31,6 +31,11 @@ impl Outcomes {
         self.0
     }
 
+    /// True if the rule behind it is asked: it may match, or is sure to raise, which its author should hear of.
+    pub(super) fn is_asked(self) -> bool {
+        self.may(Self::T) || self == Self::R
+    }
+
     /// True if any outcome of `other` is possible.
     pub(crate) fn may(self, other: Self) -> bool {
         self.0 & other.0 != 0

@@ -56,7 +56,8 @@ mod tests {
             let mut scratch = Scratch::default();
             let candidate = all.candidates(&mut scratch, &vector.event);
             let Candidates::Rules(found) = candidate else { panic!("{}: not understood", vector.name) };
-            if found.binary_search(&(rule as u32)).is_ok() != vector.outcome.contains('T') {
+            let asked = found.binary_search(&(rule as u32)).is_ok();
+            if asked != vector.outcome.contains('T') && !(asked && vector.outcome == "R") {
                 wrong.push(format!("{}: candidate or not, the index says otherwise", vector.name));
             }
         }

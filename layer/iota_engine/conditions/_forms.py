@@ -143,3 +143,29 @@ def is_of_item(condition: Condition) -> bool:
     parts += [condition["where"]] if "where" in condition else []
     terms = [condition[name] for name in ("term", "in") if name in condition]
     return any(term[:1] == ["item"] for term in terms) or any(map(is_of_item, parts))
+
+
+def may_hold(condition: Condition) -> bool:
+    """Tell whether there is an event for which a condition may be true, as far as its shape tells."""
+    return "T" in _possible(condition)
+
+
+def _possible(condition: Condition) -> frozenset[str]:
+    """Return the outcomes that a condition has if every predicate may have any."""
+    op, inner = condition["op"], condition.get("of", [])
+    fixed = {"always": "T", "never": "F", "raises": "R"}.get(op)
+    if fixed is not None:
+        return frozenset(fixed)
+    if op == "not":
+        return frozenset({"T": "F", "F": "T", "R": "R"}[each] for each in _possible(inner))
+    if op in ("all", "any"):
+        on = "T" if op == "all" else "F"
+        found = {on}
+        for part in inner:
+            if on in found:
+                found = (found - {on}) | _possible(part)
+        return frozenset(found)
+    if op == "if":
+        test, yes, no = map(_possible, inner)
+        return (test & {"R"}) | (yes if "T" in test else frozenset()) | (no if "F" in test else frozenset())
+    return frozenset("TFR")

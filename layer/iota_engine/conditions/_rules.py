@@ -55,7 +55,7 @@ class Conditions:
             found = forms.disjunction((*walk.touching, truth(value, frame)))
         except (TooMuch, RecursionError):
             return forms.anything(f"line {rule.node.lineno}: it branches too much; split the rule or use a table")
-        if found == forms.NEVER:
+        if not forms.may_hold(found):
             # It is asked all the same: what it does instead of matching should be seen.
             return forms.anything(f"line {rule.node.lineno}: it can never match")
         if forms.size(found) > _MAX_SIZE:
