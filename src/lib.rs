@@ -54,7 +54,7 @@ pub mod lambda;
 mod model;
 mod observe;
 mod pipeline;
-#[cfg_attr(not(test), expect(dead_code, reason = "the pipeline does not ask it yet"))]
+#[cfg_attr(not(test), expect(dead_code, reason = "only `iota explain` asks it yet, the pipeline not"))]
 mod prefilter;
 mod records;
 mod repeats;

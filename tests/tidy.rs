@@ -40,7 +40,17 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "config", "engine", "error", "gunzip", "model", "pipeline", "records", "report", "rulepack", "sink",
+            "config",
+            "engine",
+            "error",
+            "gunzip",
+            "model",
+            "pipeline",
+            "prefilter",
+            "records",
+            "report",
+            "rulepack",
+            "sink",
             "source",
         ],
     ),
