@@ -211,7 +211,7 @@ pub(super) fn project(paths: &Paths, slots: &mut Slots, text: &[u8]) -> Option<(
     slots.next_round(paths.len());
     let mut walk = Walk { paths, slots, text, at: 0, high: 0, escapes: false };
     let start = walk.space();
-    walk.expect(b'{')?;
+    walk.take(b'{')?;
     walk.asked_object(Paths::ROOT, 1)?;
     let end = walk.at;
     (walk.space() == text.len()).then_some(())?;
@@ -250,7 +250,7 @@ impl Walk<'_> {
     }
 
     #[inline]
-    fn expect(&mut self, byte: u8) -> Option<()> {
+    fn take(&mut self, byte: u8) -> Option<()> {
         if self.peek() != byte {
             self.space();
             (self.peek() == byte).then_some(())?;
@@ -276,12 +276,12 @@ impl Walk<'_> {
             return Some(());
         }
         loop {
-            self.expect(b'"')?;
+            self.take(b'"')?;
             let start = self.at;
             let escaped = self.string::<KEY>()?;
             let key = self.text.get(start..self.at - 1)?;
             let child = self.asked(node, key, escaped);
-            self.expect(b':')?;
+            self.take(b':')?;
             match child {
                 None => self.value(depth)?,
                 Some(child) => self.asked_value(child, depth)?,
@@ -346,9 +346,9 @@ impl Walk<'_> {
             return Some(());
         }
         loop {
-            self.expect(b'"')?;
+            self.take(b'"')?;
             self.string::<KEY>()?;
-            self.expect(b':')?;
+            self.take(b':')?;
             self.value(depth)?;
             if self.closes(b'}')? {
                 return Some(());

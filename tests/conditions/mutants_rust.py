@@ -3,7 +3,7 @@
 Usage: python tests/conditions/mutants_rust.py [--target DIR] [NUMBER…]
 
 Works on a copy of the sources in a temporary folder. `--target` names the copy's Cargo target folder; without it the
-repository's own is copied once, so that only this crate compiles again. Takes a minute a mutant. Not part of `make test`.
+repository's own is copied once, so that only this crate compiles again. A minute a mutant; no part of `make test`.
 """
 
 from __future__ import annotations
@@ -168,8 +168,8 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ),
     (
         INDEX,
-        "[Step::Deep { keys, .. }] => keys.last().and_then(|key| key.path),\n            _ => None,",
-        "[Step::Deep { keys, .. }] => keys.last().and_then(|key| key.path),\n            [Step::Get { key, .. }, ..] => key.path,\n            _ => None,",
+        "[Step::Get { key, .. } | Step::Item(key)] =>",
+        "[Step::Get { key, .. } | Step::Item(key), ..] =>",
         "`eventName.lower() == …` is indexed as if it were the name",
     ),
     (
@@ -188,6 +188,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
 
 
 def main() -> int:
+    """Run the mutants that were asked for and print what became of them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--target", type=Path, help="Cargo target folder of the copy")
     parser.add_argument("numbers", nargs="*", type=int, metavar="NUMBER", help="only these mutants")
