@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::FixedState;
 use wide::u8x16;
 
 use super::value::ascii_text;
@@ -46,7 +47,7 @@ const NOTHING: Entry = Entry { len: u32::MAX, start: 0, node: 0 };
 pub(super) struct PathsBuilder {
     /// By node, its keys as they are written first, each with its node.
     children: Vec<Vec<(Box<[u8]>, u32)>>,
-    known: HashMap<(u32, Box<[u8]>), u32>,
+    known: HashMap<(u32, Box<[u8]>), u32, FixedState>,
 }
 
 /// A mix of what is quickly seen of a key, blind to case.
@@ -60,7 +61,7 @@ fn mix(key: &[u8]) -> u32 {
 impl PathsBuilder {
     /// With nothing but the event itself.
     pub(super) fn new() -> Self {
-        Self { children: vec![Vec::new()], known: HashMap::new() }
+        Self { children: vec![Vec::new()], known: HashMap::default() }
     }
 
     /// The node of member `key` of `parent`, made if need be.
