@@ -36,6 +36,8 @@ pub(crate) struct Rulepack {
 pub(crate) struct Rule {
     /// Unique name.
     pub id: String,
+    /// Its Python file, relative to the folder of rules.
+    pub path: String,
     /// SHA-256 over the digests of its files.
     pub digest: String,
     /// How severe its alerts are unless it says otherwise itself.

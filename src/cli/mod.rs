@@ -5,8 +5,10 @@
 
 mod compile;
 mod engine;
+mod explain;
 mod local;
 mod new;
+mod record;
 mod scan;
 mod show;
 mod stage;
@@ -41,6 +43,8 @@ enum Command {
     Local(local::LocalArgs),
     /// Run the rules' own tests
     Test(test::TestArgs),
+    /// Why a rule does, or does not, match an event
+    Explain(explain::ExplainArgs),
     /// Write a rule and its tests from an event
     New(new::NewArgs),
     /// Build the rulepack that the function runs, and list what could not load
@@ -100,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::Scan(args) => scan::run(args),
         Command::Local(args) => run_local(args),
         Command::Test(args) => test::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::New(args) => new::run(args),
         Command::Compile(args) => compile::run(args),
         Command::Stage(args) => stage::run(args),

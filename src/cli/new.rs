@@ -4,18 +4,13 @@
 //! alert is for its author to add.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use serde_json::{Map, Value};
 
-use super::{Outcome, show};
-use crate::config::Config;
-use crate::gunzip::Gunzip;
-use crate::records::{Limits, Piece, Splitter};
-use crate::source::file;
+use super::{Outcome, record, show};
 
 /// Write a rule and its tests from an event.
 #[derive(Args)]
@@ -40,7 +35,9 @@ pub(super) fn run(args: &NewArgs) -> anyhow::Result<Outcome> {
     let proper = stem.starts_with(|first: char| first.is_ascii_lowercase())
         && stem.chars().all(|char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '_');
     ensure!(proper, "`{stem}` is no name for a rule; use lower-case letters, digits and `_`");
-    let event = event(&args.from, args.index)?;
+    let record = record::read(&args.from, args.index)?;
+    let event: Map<String, Value> = serde_json::from_slice(&record)
+        .with_context(|| format!("record {} of `{}`", args.index, args.from.display()))?;
     let call = Call::of(&event)?;
     if let Some(folder) = code.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder).with_context(|| format!("can't make `{}`", folder.display()))?;
@@ -52,28 +49,6 @@ pub(super) fn run(args: &NewArgs) -> anyhow::Result<Outcome> {
     show::note(&format!("wrote `{}` and `{}`; next: `iota test {}`", code.display(), yaml.display(), code.display()));
     show::note("the event is in the tests as it was: take out what should not be in your repository");
     Ok(Outcome::Ran)
-}
-
-/// The record to start from.
-fn event(path: &Path, index: usize) -> anyhow::Result<Map<String, Value>> {
-    let reader: Box<dyn BufRead> = if path.as_os_str() == "-" {
-        Box::new(BufReader::new(io::stdin()))
-    } else {
-        Box::new(file::open(path).with_context(|| format!("can't read `{}`", path.display()))?)
-    };
-    let config = Config::from_env()?;
-    let limits = Limits { record_bytes: config.max_record_bytes, depth: config.max_depth };
-    let mut splitter = Splitter::new(Gunzip::new(reader, config.max_object_bytes)?, limits);
-    let mut at = 0;
-    while let Some(piece) = splitter.next().with_context(|| format!("`{}`", path.display()))? {
-        if let Piece::Record(bytes) = piece
-            && at == index
-        {
-            return serde_json::from_slice(bytes).with_context(|| format!("record {index} of `{}`", path.display()));
-        }
-        at += 1;
-    }
-    bail!("`{}` holds {at} records; there is no record {index}", path.display())
 }
 
 /// What the rule asks for.

@@ -7,6 +7,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use foldhash::fast::FixedState;
+
 use super::outcome::Outcomes;
 use super::program::{Const, Node, NodeId, Program, Step, Test};
 
@@ -16,8 +18,8 @@ const NAMES: usize = 4_096;
 /// The rules, by what they need.
 #[derive(Default)]
 pub(super) struct Index {
-    by_name: HashMap<Box<[u8]>, Vec<u32>>,
-    by_source: HashMap<Box<[u8]>, Vec<u32>>,
+    by_name: HashMap<Box<[u8]>, Vec<u32>, FixedState>,
+    by_source: HashMap<Box<[u8]>, Vec<u32>, FixedState>,
     /// All rules of `by_source`, for records whose source is not known.
     of_source: Vec<u32>,
     /// Rules that need no name that we know of.

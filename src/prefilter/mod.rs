@@ -8,6 +8,7 @@
 mod bench;
 mod condition;
 mod evaluate;
+mod explain;
 mod index;
 #[cfg(test)]
 mod naive;
@@ -21,9 +22,12 @@ mod vectors;
 use crate::error::SetupError;
 use crate::rulepack::Rulepack;
 
+pub(crate) use self::explain::Line;
+pub(crate) use self::outcome::Outcomes;
+
 use self::evaluate::{Evaluation, Memo};
+use self::explain::Explainer;
 use self::index::{Fields, Index};
-use self::outcome::Outcomes;
 use self::program::{Builder, Node, NodeId, Program};
 use self::project::{Paths, Slots, project};
 use self::value::{Found, Value};
@@ -120,6 +124,17 @@ impl Prefilter {
             (0..self.rules.len() as u32).for_each(|rule| look_at(&mut evaluation, rule));
         }
         Candidates::Rules(found)
+    }
+
+    /// A rule's condition in words, with what becomes of each part on a record, and of the whole; `None` if the record is
+    /// not understood.
+    pub(crate) fn explain(&self, scratch: &mut Scratch, record: &str, rule: u32) -> Option<(Vec<Line>, Outcomes)> {
+        let node = *self.rules.get(rule as usize)?;
+        let (mut evaluation, _) = self.read(scratch, record)?;
+        let mut explainer = Explainer { evaluation: &mut evaluation, lines: Vec::new() };
+        explainer.node(node, 0, true, "");
+        let lines = explainer.lines;
+        Some((lines, evaluation.outcomes(node)))
     }
 
     /// How well the rules are understood.

@@ -4,10 +4,11 @@
 //! because sharing is the point: equal conditions, predicates and terms have one number, so that each is found out at
 //! most once for a record, however many rules ask.
 
-use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::OnceLock;
 
+use foldhash::fast::FixedState;
+use indexmap::IndexSet;
 use regex::bytes::{Regex, RegexBuilder};
 use serde_json::value::RawValue;
 
@@ -194,25 +195,10 @@ impl Pattern {
 }
 
 /// Things with numbers, each there once.
-struct Interned<T> {
-    all: Vec<T>,
-    numbers: HashMap<T, u32>,
-}
+type Interned<T> = IndexSet<T, FixedState>;
 
-impl<T: Clone + Eq + Hash> Interned<T> {
-    fn new() -> Self {
-        Self { all: Vec::new(), numbers: HashMap::new() }
-    }
-
-    fn number(&mut self, thing: T) -> u32 {
-        if let Some(&number) = self.numbers.get(&thing) {
-            return number;
-        }
-        let number = self.all.len() as u32;
-        self.all.push(thing.clone());
-        self.numbers.insert(thing, number);
-        number
-    }
+fn number<T: Eq + Hash>(known: &mut Interned<T>, thing: T) -> u32 {
+    known.insert_full(thing).0 as u32
 }
 
 /// The conditions of all rules.
@@ -237,10 +223,10 @@ pub(super) struct Builder {
 impl Builder {
     pub(super) fn new() -> Self {
         Self {
-            nodes: Interned::new(),
+            nodes: Interned::default(),
             of_item: Vec::new(),
-            terms: Interned::new(),
-            patterns: Interned::new(),
+            terms: Interned::default(),
+            patterns: Interned::default(),
             paths: PathsBuilder::new(),
         }
     }
@@ -261,18 +247,18 @@ impl Builder {
     }
 
     pub(super) fn build(self) -> Program {
-        let patterns = self.patterns.all.into_iter().map(|text| Pattern { text, compiled: OnceLock::new() });
+        let patterns = self.patterns.into_iter().map(|text| Pattern { text, compiled: OnceLock::new() });
         Program {
-            nodes: self.nodes.all,
+            nodes: self.nodes.into_iter().collect(),
             of_item: self.of_item,
-            terms: self.terms.all,
+            terms: self.terms.into_iter().collect(),
             paths: self.paths.build(),
             patterns: patterns.collect(),
         }
     }
 
     fn add(&mut self, node: Node, of_item: bool) -> NodeId {
-        let number = self.nodes.number(node);
+        let number = number(&mut self.nodes, node);
         if self.of_item.len() == number as usize {
             self.of_item.push(of_item);
         }
@@ -302,28 +288,25 @@ impl Builder {
             Op::Some => {
                 let (list, _) = self.term(needed(written.list.take(), Op::Some, "in")?)?;
                 let body = self.node(*needed(written.body.take(), Op::Some, "where")?)?;
-                let of_item = self.terms.all[list as usize].from_item;
+                let of_item = self.terms[list as usize].from_item;
                 return Ok(self.add(Node::Some(list, body), of_item));
             }
             _ => {
                 let (term, path) = self.term(needed(written.term.take(), written.op, "term")?)?;
                 let test = self.test(written, path)?;
-                let of_item = self.terms.all[term as usize].from_item;
+                let of_item = self.terms[term as usize].from_item;
                 return Ok(self.add(Node::Test(term, test), of_item));
             }
         };
-        let of_item = self.parts_of(&node).iter().any(|&part| self.of_item[part as usize]);
+        let any_of_item = |parts: &[NodeId]| parts.iter().any(|&part| self.of_item[part as usize]);
+        let of_item = match &node {
+            Node::Known(..) | Node::Some(..) | Node::Test(..) => false,
+            Node::Not(of) => any_of_item(&[*of]),
+            Node::All(of) | Node::Any(of) => any_of_item(of),
+            Node::If(c, a, b) => any_of_item(&[*c, *a, *b]),
+            Node::Rescue(a, b) => any_of_item(&[*a, *b]),
+        };
         Ok(self.add(node, of_item))
-    }
-
-    fn parts_of(&self, node: &Node) -> Vec<NodeId> {
-        match node {
-            Node::Known(..) | Node::Some(..) | Node::Test(..) => Vec::new(),
-            Node::Not(of) => vec![*of],
-            Node::All(of) | Node::Any(of) => of.to_vec(),
-            Node::If(c, a, b) => vec![*c, *a, *b],
-            Node::Rescue(a, b) => vec![*a, *b],
-        }
     }
 
     fn list(&mut self, written: Condition<'_>) -> Result<Box<[NodeId]>, String> {
@@ -372,7 +355,7 @@ impl Builder {
             }
             Op::StartsWith => Test::StartsWith(texts(needed(written.any_of, op, "any_of")?)),
             Op::EndsWith => Test::EndsWith(texts(needed(written.any_of, op, "any_of")?)),
-            Op::Matches => Test::Matches(self.patterns.number(needed(written.pattern, op, "pattern")?.into())),
+            Op::Matches => Test::Matches(number(&mut self.patterns, needed(written.pattern, op, "pattern")?.into())),
             _ => {
                 let order = match op {
                     Op::Less => Order::Less,
@@ -403,7 +386,7 @@ impl Builder {
                 Written::With(with) => steps.push(self.step(*with, &mut path)?),
             }
         }
-        Ok((self.terms.number(Term { from_item, steps: steps.into() }), path))
+        Ok((number(&mut self.terms, Term { from_item, steps: steps.into() }), path))
     }
 
     fn step(&mut self, with: StepWith<'_>, path: &mut Option<u32>) -> Result<Step, String> {

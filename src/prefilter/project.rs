@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::FixedState;
 use wide::u8x16;
 
 use super::value::ascii_text;
@@ -46,7 +47,7 @@ const NOTHING: Entry = Entry { len: u32::MAX, start: 0, node: 0 };
 pub(super) struct PathsBuilder {
     /// By node, its keys as they are written first, each with its node.
     children: Vec<Vec<(Box<[u8]>, u32)>>,
-    known: HashMap<(u32, Box<[u8]>), u32>,
+    known: HashMap<(u32, Box<[u8]>), u32, FixedState>,
 }
 
 /// A mix of what is quickly seen of a key, blind to case.
@@ -60,7 +61,7 @@ fn mix(key: &[u8]) -> u32 {
 impl PathsBuilder {
     /// With nothing but the event itself.
     pub(super) fn new() -> Self {
-        Self { children: vec![Vec::new()], known: HashMap::new() }
+        Self { children: vec![Vec::new()], known: HashMap::default() }
     }
 
     /// The node of member `key` of `parent`, made if need be.
@@ -211,7 +212,7 @@ pub(super) fn project(paths: &Paths, slots: &mut Slots, text: &[u8]) -> Option<(
     slots.next_round(paths.len());
     let mut walk = Walk { paths, slots, text, at: 0, high: 0, escapes: false };
     let start = walk.space();
-    walk.demand(b'{')?;
+    walk.take(b'{')?;
     walk.asked_object(Paths::ROOT, 1)?;
     let end = walk.at;
     (walk.space() == text.len()).then_some(())?;
@@ -250,7 +251,7 @@ impl Walk<'_> {
     }
 
     #[inline]
-    fn demand(&mut self, byte: u8) -> Option<()> {
+    fn take(&mut self, byte: u8) -> Option<()> {
         if self.peek() != byte {
             self.space();
             (self.peek() == byte).then_some(())?;
@@ -276,12 +277,12 @@ impl Walk<'_> {
             return Some(());
         }
         loop {
-            self.demand(b'"')?;
+            self.take(b'"')?;
             let start = self.at;
             let escaped = self.string::<KEY>()?;
             let key = self.text.get(start..self.at - 1)?;
             let child = self.asked(node, key, escaped);
-            self.demand(b':')?;
+            self.take(b':')?;
             match child {
                 None => self.value(depth)?,
                 Some(child) => self.asked_value(child, depth)?,
@@ -346,9 +347,9 @@ impl Walk<'_> {
             return Some(());
         }
         loop {
-            self.demand(b'"')?;
+            self.take(b'"')?;
             self.string::<KEY>()?;
-            self.demand(b':')?;
+            self.take(b':')?;
             self.value(depth)?;
             if self.closes(b'}')? {
                 return Some(());
