@@ -60,6 +60,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--bundle", action="store_true")
     parser.add_argument("--include-disabled", action="store_true")
     parser.add_argument("--no-import", action="store_true")
+    parser.add_argument("--confine", type=json.loads, metavar="JSON")
     parser.add_argument("--tests", type=Path, metavar="FILE")
     return parser.parse_intermixed_args(arguments)
 
@@ -78,7 +79,7 @@ def compile_rules(options: argparse.Namespace) -> dict[str, Any]:
     _refuse_twins(found)
     rules = _chosen(found, include_disabled=options.include_disabled)
     if not options.no_import:
-        rules = _importable(rules, found)
+        rules = _importable(rules, found, options.confine)
     cases = test_cases(rules, found)
     pack, digest = pack_bytes(_parts(rules, found))
     output: Path = options.output
@@ -132,12 +133,12 @@ def _chosen(found: Found, *, include_disabled: bool) -> list[Candidate]:
     return chosen
 
 
-def _importable(rules: list[Candidate], found: Found) -> list[Candidate]:
+def _importable(rules: list[Candidate], found: Found, confine: dict[str, Any] | None) -> list[Candidate]:
     """Return the rules that a worker can load; tell of the others."""
     if not rules:
         return rules
     draft, digest = pack_bytes(_parts(rules, found))
-    *answers, model = import_all(draft, digest, found.tree, _files(rules, found), len(rules))
+    *answers, model = import_all(draft, digest, found.tree, _files(rules, found), len(rules), confine)
     if found.data_models and model.get("error"):
         entry, error = found.data_models[0], model["error"]
         told = {"id": entry["id"], "path": error["file"] or entry["path"], "line": error["line"]}

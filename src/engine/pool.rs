@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::value::RawValue;
 
 use super::fence::{Fences, STRIKES};
+use super::isolation::{Ladder, Refused};
 use super::message::{
     BatchHeader, Failure, FailureKind, Limits, Reply, Request, TestHeader, Tested, Verdict, check_skipped,
     check_verdicts,
@@ -19,6 +20,7 @@ use super::message::{
 use super::spawn::{Recipe, Spawner};
 use super::worker::{Death, Flow, Welcome, Worker};
 use super::{EngineError, Until};
+use crate::model::Sandbox;
 use crate::rulepack::Rulepack;
 
 /// The engine's own work on one request: parsing 1 MiB, nothing that takes seconds.
@@ -32,6 +34,7 @@ pub(crate) struct PoolSettings {
     pub(crate) workers: usize,
     pub(crate) rule_timeout: Duration,
     pub(crate) memory_bytes: u64,
+    pub(crate) sandbox: Sandbox,
     /// Folders of third-party packages, for the end of a worker's `sys.path`.
     pub(crate) site: Vec<String>,
     /// Told what people should know.
@@ -44,6 +47,8 @@ pub(crate) enum Notice<'a> {
     Printed { lines: &'a [String], dropped: u64 },
     /// A worker was lost; its work went on elsewhere.
     WorkerLost { cause: &'a str },
+    /// A rung of the isolation ladder does not hold; told once.
+    Refused(&'a Refused),
     /// A rule keeps failing and is not run for a while.
     Fenced { rule: u32, seconds: u64 },
 }
@@ -73,6 +78,7 @@ pub(crate) struct Pool {
     idle: Mutex<Idle>,
     freed: Condvar,
     fences: Mutex<Fences>,
+    refused: Mutex<Vec<Refused>>,
 }
 
 #[derive(Default)]
@@ -119,7 +125,8 @@ impl Pending {
 impl Pool {
     pub(crate) fn new(settings: PoolSettings, pack: &Rulepack) -> Result<Self, EngineError> {
         let program = settings.recipe.python.display().to_string();
-        let spawner = Spawner::start(settings.recipe.clone())
+        let ladder = Ladder::new(settings.sandbox);
+        let spawner = Spawner::start(settings.recipe.clone(), ladder.clone())
             .map_err(|e| EngineError::Spawn { program, cause: e.to_string() })?;
         let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let limits = Limits {
@@ -136,8 +143,10 @@ impl Pool {
             digest: pack.digest.clone(),
             limits,
             site: settings.site.clone(),
+            ladder,
         };
-        Ok(Self {
+        let strict = settings.sandbox == Sandbox::Require;
+        let pool = Self {
             settings,
             welcome,
             rules: pack.rules.len(),
@@ -145,7 +154,14 @@ impl Pool {
             idle: Mutex::default(),
             freed: Condvar::new(),
             fences: Mutex::default(),
-        })
+            refused: Mutex::default(),
+        };
+        if strict {
+            // Whether rules may run at all is known before the first record.
+            let worker = pool.check_out(&Until::default())?;
+            pool.check_in(worker, true);
+        }
+        Ok(pool)
     }
 
     /// Judges a batch, delivering the answer of each record in order.
@@ -250,10 +266,28 @@ impl Pool {
         }
         drop(idle);
         let program = self.settings.recipe.python.display().to_string();
-        Worker::start(&self.spawner, &self.welcome, &program, until).inspect_err(|_| {
+        let worker = Worker::start(&self.spawner, &self.welcome, &program, until).inspect_err(|_| {
             lock(&self.idle).running -= 1;
             self.freed.notify_one();
-        })
+        })?;
+        self.tell_refused(&worker);
+        Ok(worker)
+    }
+
+    /// Says once of each rung that it does not hold.
+    fn tell_refused(&self, worker: &Worker) {
+        let mut known = lock(&self.refused);
+        for refused in worker.refused() {
+            if !known.iter().any(|other| other.rung == refused.rung) {
+                known.push(refused.clone());
+                (self.settings.notice)(Notice::Refused(refused));
+            }
+        }
+    }
+
+    /// The rungs of the isolation ladder that were found not to hold.
+    pub(crate) fn refused(&self) -> Vec<Refused> {
+        lock(&self.refused).clone()
     }
 
     fn check_in(&self, mut worker: Worker, usable: bool) {

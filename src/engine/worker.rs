@@ -15,6 +15,7 @@ use rustix::fs::{OFlags, fcntl_setfl};
 use tempfile::TempDir;
 
 use super::frame::{self, Frames};
+use super::isolation::{Ladder, Refused};
 use super::message::{Hello, Limits, PROTOCOL, Reply, Request, Start};
 use super::spawn::Spawner;
 use super::{EngineError, Until};
@@ -37,6 +38,7 @@ pub(super) struct Welcome {
     pub(super) digest: String,
     pub(super) limits: Limits,
     pub(super) site: Vec<String>,
+    pub(super) ladder: Ladder,
 }
 
 /// A running worker. Dropping it kills and reaps the process.
@@ -50,6 +52,7 @@ pub(super) struct Worker {
     limits: Limits,
     noise: Noise,
     seq: u64,
+    refused: Vec<Refused>,
     _directory: TempDir,
 }
 
@@ -107,7 +110,7 @@ impl Worker {
         let cell_path = directory.path().join("cell");
         std::fs::write(&cell_path, [0; 64]).map_err(spawn_error)?;
         let cell = File::open(&cell_path).map_err(spawn_error)?;
-        let mut child = spawner.spawn(directory.path()).map_err(spawn_error)?;
+        let (mut child, outcome) = spawner.spawn(directory.path()).map_err(spawn_error)?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err(spawn_error(io::Error::other("the child has no pipes")));
@@ -129,13 +132,15 @@ impl Worker {
             limits: welcome.limits,
             noise: Noise::default(),
             seq: 0,
+            refused: Vec::new(),
             _directory: directory,
         };
-        worker.shake_hands(welcome, &cell_path, until)?;
+        let hello = worker.shake_hands(welcome, &cell_path, until)?;
+        worker.refused = welcome.ladder.check(&hello.isolation, &outcome, worker.pid())?;
         Ok(worker)
     }
 
-    fn shake_hands(&mut self, welcome: &Welcome, cell: &std::path::Path, until: &Until) -> Result<(), EngineError> {
+    fn shake_hands(&mut self, welcome: &Welcome, cell: &std::path::Path, until: &Until) -> Result<Hello, EngineError> {
         let start = Request::Start(Start {
             protocol: PROTOCOL,
             engine_version: env!("CARGO_PKG_VERSION"),
@@ -145,6 +150,7 @@ impl Worker {
             cell,
             limits: welcome.limits,
             site: &welcome.site,
+            confine: welcome.ladder.confine(),
         });
         let mut answer = None;
         let outcome = self.exchange(&start, &[], until, HELLO, |reply| {
@@ -158,7 +164,7 @@ impl Worker {
                 let said = self.noise.lines.last().map(|line| format!("; it said: {line}")).unwrap_or_default();
                 Err(EngineError::Handshake(format!("{cause}{said}")))
             }
-            (Ok(()), Some(Reply::Hello(hello))) => check_hello(&hello, welcome),
+            (Ok(()), Some(Reply::Hello(hello))) => check_hello(&hello, welcome).map(|()| hello),
             (Ok(()), Some(Reply::Fatal(fatal))) => {
                 Err(EngineError::Handshake(format!("{} ({})", fatal.message, fatal.reason)))
             }
@@ -300,6 +306,11 @@ impl Worker {
             self.noise.push(&partial);
         }
         (std::mem::take(&mut self.noise.lines), std::mem::take(&mut self.noise.dropped))
+    }
+
+    /// The rungs of the ladder that do not hold.
+    pub(super) fn refused(&self) -> &[Refused] {
+        &self.refused
     }
 
     /// The process's id, for what `/proc` tells of it.
