@@ -40,6 +40,7 @@ _REFUSED = {
             "os.kill",
             "os.killpg",
             "os.startfile",
+            "fcntl.ioctl",
             "pty.spawn",
             "signal.pthread_kill",
             "subprocess.Popen",
@@ -99,8 +100,11 @@ def install_audit_hook(folders: list[str] | None = None) -> str:
 
     With `folders`, files are read below these only, by absolute paths: the kernel may know no such limit.
     """
+    import fcntl
+
     _refuse_unheard()
     refused, write_flags, reasons, unheard = _REFUSED, _WRITE_FLAGS, _REASONS, frozenset(modules[0] for modules, _, _ in _UNHEARD)
+    signalling = frozenset(getattr(fcntl, name) for name in ("F_SETOWN", "F_SETSIG", "F_SETOWN_EX") if hasattr(fcntl, name))
     may_read = None if folders is None else _reader(folders)
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -113,6 +117,10 @@ def install_audit_hook(folders: list[str] | None = None) -> str:
         if event in ("os.listdir", "os.scandir"):
             if may_read is not None and not may_read(arguments[0]):
                 raise PermissionError(f"`{event}` is refused: {reasons['read']}")
+            return
+        if event == "fcntl.fcntl":
+            if arguments[1] in signalling:
+                raise PermissionError(f"`{event}` is refused: {reasons['process']}")
             return
         if event == "import":
             # A second copy would come with what was taken out of the first.

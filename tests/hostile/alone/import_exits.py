@@ -1,0 +1,6 @@
+"""The end of the process, at import."""
+# expect: unloaded
+
+import os
+
+os._exit(0)
