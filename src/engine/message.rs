@@ -31,6 +31,8 @@ pub(super) struct Start<'a> {
     pub(super) site: &'a [String],
     /// What the engine is to have the kernel deny itself; `None`: nothing.
     pub(super) confine: Option<&'a Confine>,
+    /// Ends every reply after the hello, so that a rule that finds the pipe can't answer in the engine's name.
+    pub(super) seal: &'a str,
 }
 
 /// What a worker holds itself to.

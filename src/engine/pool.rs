@@ -4,6 +4,8 @@
 //! [`EngineError`]. When a worker dies, the pair in its cell is run again alone in a fresh one; if that dies too, the
 //! pair is the failure and every other pair is still answered. Items that were answered are never run again.
 
+mod suspects;
+
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -88,6 +90,15 @@ struct Idle {
     usage: Usage,
 }
 
+impl Idle {
+    /// Counts what a worker has used that is about to end.
+    fn retire(&mut self, worker: &Worker) {
+        let (cpu_s, peak) = process_usage(&worker.pid().to_string());
+        self.usage.cpu_s += cpu_s;
+        self.usage.peak_bytes = self.usage.peak_bytes.max(peak);
+    }
+}
+
 /// Resources that workers have used.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Usage {
@@ -105,15 +116,20 @@ struct Pending {
     parts: Vec<Verdict>,
     /// How many pairs those runs have settled.
     settled: usize,
+    /// Rules that those runs gave up on.
+    blind: Vec<u32>,
 }
 
 impl Pending {
     fn new(item: usize, only: Option<Vec<u32>>) -> Self {
-        Self { item, only, parts: Vec::new(), settled: 0 }
+        Self { item, only, parts: Vec::new(), settled: 0, blind: Vec::new() }
     }
 
     /// The answer, once `asked` more pairs have given these verdicts.
     fn answer(mut self, mut verdicts: Vec<Verdict>, calls: usize, mut fenced: Vec<u32>) -> Answer {
+        fenced.append(&mut self.blind);
+        fenced.sort_unstable();
+        fenced.dedup();
         // The fence may have risen on this very record; then the pair is a failure, not a blind spot.
         fenced.retain(|rule| self.parts.iter().all(|verdict| verdict.rule != *rule));
         verdicts.append(&mut self.parts);
@@ -158,7 +174,7 @@ impl Pool {
         };
         if strict {
             // Whether rules may run at all is known before the first record.
-            let worker = pool.check_out(&Until::default())?;
+            let worker = pool.check_out(&Until::default(), false)?;
             pool.check_in(worker, true);
         }
         Ok(pool)
@@ -182,16 +198,21 @@ impl Pool {
             pending: (0..batch.items.len()).map(|item| Pending::new(item, None)).collect(),
             struck: Vec::new(),
             answered: 0,
+            fresh: false,
         };
         let mut unexplained = 0;
         while !job.pending.is_empty() {
             let Err(death) = job.run(&mut deliver)? else { break };
-            if job.blame(&death)? {
+            if job.blame(&death)? == Blame::Proven {
                 continue;
             }
             unexplained += 1;
-            if unexplained == 2 {
+            if unexplained > 2 {
                 return Err(EngineError::Broken(cause(&death)));
+            }
+            if unexplained == 2 || matches!(death, Death::Lied { .. }) {
+                job.eliminate()?;
+                unexplained = 2;
             }
         }
         lock(&self.fences).forgive_except(&job.struck, Instant::now());
@@ -200,7 +221,7 @@ impl Pool {
 
     /// Runs one test of one rule.
     pub(crate) fn test(&self, rule: u32, mocks: &RawValue, log: &[u8], until: &Until) -> Result<Tested, EngineError> {
-        let mut worker = self.check_out(until)?;
+        let mut worker = self.check_out(until, false)?;
         let seq = worker.next_seq();
         let request = Request::Test(TestHeader { seq, rule, mocks, length: log.len() });
         let mut answer = None;
@@ -246,14 +267,19 @@ impl Pool {
         Some(all.filter(|rule| fenced.binary_search(rule).is_err()).collect())
     }
 
-    /// An idle worker, or a new one if there may be one more; else waits.
-    fn check_out(&self, until: &Until) -> Result<Worker, EngineError> {
+    /// An idle worker, or a new one if there may be one more; else waits. A `fresh` one has run nothing yet: an idle one
+    /// makes way for it.
+    fn check_out(&self, until: &Until, fresh: bool) -> Result<Worker, EngineError> {
         let mut idle = lock(&self.idle);
         loop {
             if until.over() {
                 return Err(EngineError::Over);
             }
             if let Some(worker) = idle.workers.pop() {
+                if fresh {
+                    idle.retire(&worker);
+                    continue;
+                }
                 idle.running += 1;
                 return Ok(worker);
             }
@@ -300,9 +326,7 @@ impl Pool {
         if usable {
             idle.workers.push(worker);
         } else {
-            let (cpu_s, peak) = process_usage(&worker.pid().to_string());
-            idle.usage.cpu_s += cpu_s;
-            idle.usage.peak_bytes = idle.usage.peak_bytes.max(peak);
+            idle.retire(&worker);
         }
         self.freed.notify_one();
     }
@@ -327,6 +351,17 @@ struct Job<'a> {
     struck: Vec<u32>,
     /// Items that the last worker answered.
     answered: u32,
+    /// Only in workers that have run nothing yet, and that run nothing after.
+    fresh: bool,
+}
+
+/// What is known of who killed a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Blame {
+    /// The pair in the cell, and it is settled.
+    Proven,
+    /// Nobody: no rule was running, or the one that was does no harm alone. That pair is settled all the same.
+    Unknown,
 }
 
 impl Job<'_> {
@@ -348,7 +383,7 @@ impl Job<'_> {
             let (offset, length) = self.batch.items[pending.item];
             items.push((offset - from, length, set));
         }
-        let mut worker = self.pool.check_out(self.until)?;
+        let mut worker = self.pool.check_out(self.until, self.fresh)?;
         let seq = worker.next_seq();
         let request = Request::Batch(BatchHeader { seq, sets: &sets, items: &items });
         let mut replies = Replies { seq, sets: &sets, items: &items, at: 0, last: None, verdicts: Vec::new() };
@@ -374,28 +409,30 @@ impl Job<'_> {
                 }
             }
         });
-        self.pool.check_in(worker, outcome.is_ok());
+        self.pool.check_in(worker, outcome.is_ok() && !self.fresh);
         match outcome {
             Err(Death::Over) => Err(EngineError::Over),
             other => Ok(other),
         }
     }
 
-    /// Finds the pair that is to blame for a death and settles it. False if no rule was running.
-    fn blame(&mut self, death: &Death) -> Result<bool, EngineError> {
+    /// Finds the pair that is to blame for a death and settles it.
+    fn blame(&mut self, death: &Death) -> Result<Blame, EngineError> {
+        (self.pool.settings.notice)(Notice::WorkerLost { cause: &cause(death) });
         let (cell, hung) = match death {
             Death::Died { cell, .. } => (*cell, false),
             Death::Hung { cell } => (*cell, true),
+            Death::Lied { .. } => return Ok(Blame::Unknown),
             Death::Over => return Err(EngineError::Over),
         };
-        (self.pool.settings.notice)(Notice::WorkerLost { cause: &cause(death) });
         // Replies are buffered: the worker may be past the first item that we have no answer for.
-        let Some(at) = cell.item.checked_sub(self.answered).map(|at| at as usize) else { return Ok(false) };
+        let Some(at) = cell.item.checked_sub(self.answered).map(|at| at as usize) else { return Ok(Blame::Unknown) };
         let rules = self.rules_of(at);
         if !cell.in_rule() || !rules.contains(&cell.rule) {
-            return Ok(false);
+            return Ok(Blame::Unknown);
         }
         let verdict = if hung { Err(failure_of(death)) } else { self.run_alone(at, cell.rule)? };
+        let blame = if verdict.is_err() { Blame::Proven } else { Blame::Unknown };
         let verdicts = verdict.unwrap_or_else(|failure| {
             self.struck.push(cell.rule);
             self.pool.strike(cell.rule);
@@ -410,7 +447,7 @@ impl Job<'_> {
             // With no rule left it is sent once more all the same: it is answered in its turn, and parsed.
             pending.only = Some(rules.into_iter().filter(|&rule| rule != cell.rule).collect());
         }
-        Ok(true)
+        Ok(blame)
     }
 
     /// Runs a rule no more in this batch.
@@ -444,6 +481,7 @@ impl Job<'_> {
             pending: VecDeque::from([Pending::new(0, Some(vec![rule]))]),
             struck: Vec::new(),
             answered: 0,
+            fresh: true,
         };
         let mut verdicts = Vec::new();
         let outcome = job.run(&mut |_, answer| {
@@ -507,7 +545,7 @@ fn note_timeouts(pool: &Pool, answer: &Answer, struck: &mut Vec<u32>) {
 
 fn cause(death: &Death) -> String {
     match death {
-        Death::Died { cause, .. } => cause.clone(),
+        Death::Died { cause, .. } | Death::Lied { cause } => cause.clone(),
         Death::Hung { cell } if cell.in_rule() => "a rule did not stop at its time limit".into(),
         Death::Hung { .. } => "the worker does not answer".into(),
         Death::Over => "time is up".into(),

@@ -1,5 +1,5 @@
 """A context of 100 MB."""
-# expect: nothing memory
+# expect: nothing memory timeout
 
 
 def rule(event):

@@ -1,5 +1,5 @@
 """The next request, taken before the engine sees it."""
-# expect: crash timeout
+# expect: nothing crash timeout
 
 import os
 

@@ -1,5 +1,5 @@
 """Recursion without end, with the limit out of the way."""
-# expect: crash raise memory
+# expect: crash raise memory timeout
 
 import sys
 

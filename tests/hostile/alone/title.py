@@ -1,5 +1,5 @@
 """A title of 100 MB."""
-# expect: nothing
+# expect: nothing timeout
 
 
 def rule(event):

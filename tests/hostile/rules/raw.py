@@ -10,7 +10,8 @@ _CODE = bytes.fromhex("4889f84889f74889d64889ca4d89c24d89c80f05c3")
 _page = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
 _page.write(_CODE)
 _long, _text = ctypes.c_long, ctypes.c_char_p
-_address = ctypes.cast((ctypes.c_char * 4096).from_buffer(_page), ctypes.c_void_p).value
+# An `mmap` object begins with a count, its type and where its memory lies.
+_address = ctypes.cast(id(_page) + 16, ctypes.POINTER(ctypes.c_void_p))[0]
 _call = ctypes.CFUNCTYPE(_long, _long, _long, _long, _long, _long, _long)(_address)
 _kept = []
 
