@@ -100,45 +100,20 @@ def install_audit_hook(folders: list[str] | None = None) -> str:
 
     With `folders`, files are read below these only, by absolute paths: the kernel may know no such limit.
     """
-    import fcntl
-
     _refuse_unheard()
-    refused, write_flags, reasons, unheard = _REFUSED, _WRITE_FLAGS, _REASONS, frozenset(modules[0] for modules, _, _ in _UNHEARD)
-    signalling = frozenset(getattr(fcntl, name) for name in ("F_SETOWN", "F_SETSIG", "F_SETOWN_EX") if hasattr(fcntl, name))
-    may_read = None if folders is None else _reader(folders)
+    refused, reasons, looks = _REFUSED, _REASONS, _looks(None if folders is None else _reader(folders))
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "open":
-            if arguments[2] & write_flags:
-                raise PermissionError(f"`{event}` for writing is refused: {reasons['write']}")
-            if may_read is not None and not may_read(arguments[0]):
-                raise PermissionError(f"`{event}` is refused: {reasons['read']}")
-            return
-        if event in ("os.listdir", "os.scandir"):
-            if may_read is not None and not may_read(arguments[0]):
-                raise PermissionError(f"`{event}` is refused: {reasons['read']}")
-            return
-        if event == "fcntl.fcntl":
-            if arguments[1] in signalling:
-                raise PermissionError(f"`{event}` is refused: {reasons['process']}")
-            return
-        if event == "import":
-            # A second copy would come with what was taken out of the first.
-            if arguments[0] in unheard:
-                raise PermissionError(f"`import` of another `{arguments[0]}` is refused: {reasons['process']}")
-            return
-        kind = refused.get(event)
-        if kind is None:
-            if event.startswith("socket."):
-                kind = "network"
-            elif event.startswith("ctypes."):
-                # `import ctypes` itself opens the running program, and many libraries import it without using it.
-                if event == "ctypes.dlopen" and arguments == (None,):
-                    return
-                kind = "native"
-            else:
-                return
-        raise PermissionError(f"`{event}` is refused: {reasons[kind]}")
+        look = looks.get(event)
+        if look is not None:
+            kind = look(arguments)
+        else:
+            kind = refused.get(event)
+            if kind is None and event.startswith(("socket.", "ctypes.")):
+                kind = "network" if event.startswith("socket.") else "native"
+        if kind is not None:
+            name = "`open` for writing" if (event, kind) == ("open", "write") else f"`{event}`"
+            raise PermissionError(f"{name} is refused: {reasons[kind]}")
 
     try:
         sys.addaudithook(hook)
@@ -149,16 +124,51 @@ def install_audit_hook(folders: list[str] | None = None) -> str:
     return "held"
 
 
+def _looks(may_read: Callable[[object], bool] | None) -> dict[str, Callable[[tuple[Any, ...]], str | None]]:
+    """Return, by event, what is refused for its arguments: the kind, or None."""
+    import fcntl
+
+    write_flags, unheard = _WRITE_FLAGS, frozenset(modules[0] for modules, _, _ in _UNHEARD)
+    names = ("F_SETOWN", "F_SETSIG", "F_SETOWN_EX")
+    signalling = frozenset(getattr(fcntl, name) for name in names if hasattr(fcntl, name))
+
+    def read(arguments: tuple[Any, ...]) -> str | None:
+        return None if may_read is None or may_read(arguments[0]) else "read"
+
+    def opened(arguments: tuple[Any, ...]) -> str | None:
+        return "write" if arguments[2] & write_flags else read(arguments)
+
+    def control(arguments: tuple[Any, ...]) -> str | None:
+        return "process" if arguments[1] in signalling else None
+
+    def imported(arguments: tuple[Any, ...]) -> str | None:
+        # A second copy would come with what was taken out of the first.
+        return "process" if arguments[0] in unheard else None
+
+    def library(arguments: tuple[Any, ...]) -> str | None:
+        # `import ctypes` itself opens the running program, and many libraries import it without using it.
+        return None if arguments == (None,) else "native"
+
+    return {
+        "open": opened,
+        "os.listdir": read,
+        "os.scandir": read,
+        "fcntl.fcntl": control,
+        "import": imported,
+        "ctypes.dlopen": library,
+    }
+
+
 def _reader(folders: list[str]) -> Callable[[object], bool]:
     """Return the question whether a path leads, by whatever links, below one of `folders`."""
-    readlink, fsdecode, isinstance_ = os.readlink, os.fsdecode, isinstance
+    readlink, fsdecode = os.readlink, os.fsdecode
     exact, below = frozenset(folders), tuple(folder + "/" for folder in folders)
 
     def may_read(path: object) -> bool:
-        if isinstance_(path, int):
+        if isinstance(path, int):
             # A descriptor: whoever opened it was asked.
             return True
-        text = str.__str__(fsdecode(path)) if isinstance_(path, (str, bytes)) else ""
+        text = str.__str__(fsdecode(path)) if isinstance(path, str | bytes) else ""
         if not text.startswith("/"):
             return False
         done, links, rest = "", 0, text.split("/")[::-1]

@@ -137,8 +137,8 @@ def _importable(rules: list[Candidate], found: Found, confine: dict[str, Any] | 
     """Return the rules that a worker can load; tell of the others."""
     if not rules:
         return rules
-    draft, digest = pack_bytes(_parts(rules, found))
-    *answers, model = import_all(draft, digest, found.tree, _files(rules, found), len(rules), confine)
+    draft = pack_bytes(_parts(rules, found))
+    *answers, model = import_all(draft, found.tree, _files(rules, found), len(rules), confine)
     if found.data_models and model.get("error"):
         entry, error = found.data_models[0], model["error"]
         told = {"id": entry["id"], "path": error["file"] or entry["path"], "line": error["line"]}

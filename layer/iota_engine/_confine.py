@@ -66,7 +66,11 @@ def confine(wanted: dict[str, Any], folders: list[str], files: Iterable[str]) ->
         return {"user": user, "no_new_privs": why, "landlock": why, "seccomp": why}
     kernel = _Kernel(ctypes)
     dropped = kernel.drop_capabilities()
-    states = {"user": user if user != HELD else dropped, "no_new_privs": kernel.no_new_privs(), "landlock": kernel.landlock(folders)}
+    states = {
+        "user": user if user != HELD else dropped,
+        "no_new_privs": kernel.no_new_privs(),
+        "landlock": kernel.landlock(folders),
+    }
     # Last: it refuses the system calls of the other rungs.
     states["seccomp"] = kernel.seccomp([base64.b64decode(program) for program in wanted["filters"]])
     for name in [name for name in sys.modules if name.partition(".")[0] in ("ctypes", "_ctypes")]:

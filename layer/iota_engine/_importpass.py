@@ -118,11 +118,11 @@ def site_folders() -> list[str]:
 class ImportPass:
     """Loads the rules of one draft pack, one worker after the other as they die."""
 
-    def __init__(self, folder: Path, pack: bytes, digest: str, rules: Path, confine: dict[str, Any] | None) -> None:
+    def __init__(self, folder: Path, draft: tuple[bytes, str], rules: Path, confine: dict[str, Any] | None) -> None:
         self._folder = folder
         self._pack = folder / "rulepack.json"
+        pack, self._digest = draft
         self._pack.write_bytes(pack)
-        self._digest = digest
         self._rules = rules
         self._confine = confine
         self._worker: _Worker | None = None
@@ -145,7 +145,7 @@ class ImportPass:
 
 
 def import_all(
-    pack: bytes, digest: str, tree: Tree, files: list[Path], count: int, confine: dict[str, Any] | None
+    draft: tuple[bytes, str], tree: Tree, files: list[Path], count: int, confine: dict[str, Any] | None
 ) -> list[dict[str, Any]]:
     """Load rules 0 to `count` of a draft pack, and its data model; return one answer for each, the model's last.
 
@@ -153,7 +153,7 @@ def import_all(
     """
     with tempfile.TemporaryDirectory(prefix="iota-import-") as name:
         folder = Path(name)
-        imports = ImportPass(folder, pack, digest, tree.materialise(files, folder / "rules"), confine)
+        imports = ImportPass(folder, draft, tree.materialise(files, folder / "rules"), confine)
         try:
             answers = [imports.ask({"type": "load", "rule": index}) for index in range(count)]
             return [*answers, imports.ask({"type": "load_model"})]

@@ -280,7 +280,7 @@ mod tests {
 
     /// What the kernel would do: the instructions that filters are made of, over a system call's number and arguments.
     fn run(program: &BpfProgram, audit_arch: u32, number: i64, args: [u64; 6]) -> u32 {
-        let mut data = vec![0; 64];
+        let mut data = [0; 64];
         data[0..4].copy_from_slice(&(number as u32).to_le_bytes());
         data[4..8].copy_from_slice(&audit_arch.to_le_bytes());
         for (at, arg) in args.iter().enumerate() {

@@ -17,4 +17,6 @@ def send(text):
 
 def rule(event):
     for other in range(3):
-        send(f'{{"type":"item","seq":1,"i":0,"verdicts":[{{"rule":{other},"match":true,"title":"FORGED","errors":[]}}]}}')
+        send(
+            f'{{"type":"item","seq":1,"i":0,"verdicts":[{{"rule":{other},"match":true,"title":"FORGED","errors":[]}}]}}'
+        )

@@ -6,7 +6,11 @@ import struct
 
 
 def rule(event):
-    for text in ('{"type":"end","seq":1}', '{"type":"fatal","reason":"x","message":"x"}', '{"type":"item","seq":9,"i":7,"verdicts":[]}'):
+    for text in (
+        '{"type":"end","seq":1}',
+        '{"type":"fatal","reason":"x","message":"x"}',
+        '{"type":"item","seq":9,"i":7,"verdicts":[]}',
+    ):
         data = text.encode()
         for descriptor in range(3, 64):
             try:

@@ -11,8 +11,9 @@ _long = ctypes.c_long
 # An `mmap` object begins with a count, its type and where its memory lies.
 _address = ctypes.cast(id(_page) + 16, ctypes.POINTER(ctypes.c_void_p))[0]
 _call = ctypes.CFUNCTYPE(_long, _long, _long, _long, _long)(_address)
-_path = ctypes.create_string_buffer(b"@CANARY@")
-_call(2, ctypes.cast(_path, ctypes.c_void_p).value, 0o101, 0o600, 0)
+_path = b"@CANARY@"
+# Behind the count, the type, the length and the hash of a `bytes` object lie its bytes.
+_call(2, id(_path) + 32, 0o101, 0o600, 0)
 if _call(41, 2, 1, 0, 0) >= 0:
     raise RuntimeError("SUCCEEDED: a socket")
 if _call(39, 0, 0, 0, 0) <= 0:

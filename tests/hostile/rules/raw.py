@@ -9,7 +9,7 @@ import os
 _CODE = bytes.fromhex("4889f84889f74889d64889ca4d89c24d89c80f05c3")
 _page = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
 _page.write(_CODE)
-_long, _text = ctypes.c_long, ctypes.c_char_p
+_long = ctypes.c_long
 # An `mmap` object begins with a count, its type and where its memory lies.
 _address = ctypes.cast(id(_page) + 16, ctypes.POINTER(ctypes.c_void_p))[0]
 _call = ctypes.CFUNCTYPE(_long, _long, _long, _long, _long, _long, _long)(_address)
@@ -17,8 +17,9 @@ _kept = []
 
 
 def _at(data):
-    _kept.append(ctypes.create_string_buffer(data))
-    return ctypes.cast(_kept[-1], ctypes.c_void_p).value
+    _kept.append(data)
+    # Behind the count, the type, the length and the hash of a `bytes` object lie its bytes.
+    return id(data) + 32
 
 
 def attempt():

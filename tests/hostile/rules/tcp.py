@@ -5,5 +5,5 @@ import socket
 
 def attempt():
     connection = socket.socket()
-    connection.connect(("127.0.0.1", @PORT@))
+    connection.connect(("127.0.0.1", int("@PORT@")))
     return connection

@@ -5,5 +5,5 @@ import _socket
 
 def attempt():
     connection = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
-    connection.connect(("127.0.0.1", @PORT@))
+    connection.connect(("127.0.0.1", int("@PORT@")))
     return connection

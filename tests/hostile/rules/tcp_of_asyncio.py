@@ -4,4 +4,4 @@ import asyncio
 
 
 def attempt():
-    return asyncio.run(asyncio.open_connection("127.0.0.1", @PORT@))
+    return asyncio.run(asyncio.open_connection("127.0.0.1", int("@PORT@")))
