@@ -39,6 +39,7 @@
 //! | `IOTA_MAX_ALERT_BYTES` | 64 KiB | no printed alert is longer |
 //! | `IOTA_DEADLINE_MARGIN_MS` | 2000 | how long before the function's deadline work stops |
 //! | `IOTA_SIGNALS` | `count` | `log` prints matches that are no alerts |
+//! | `IOTA_SANDBOX` | `auto` | `require`: no rule runs unless every rung of isolation holds; `off`: none of the kernel's |
 
 mod alert;
 #[cfg(feature = "cli")]

@@ -359,6 +359,34 @@ fn the_ladder_can_be_left_out() {
 }
 
 #[test]
+fn what_a_rule_says_is_one_valid_line_whatever_it_is() {
+    const WORDS: &str = r#"
+def rule(event): return True
+def title(event): return "a\nb\x1b[2J\x00\ud800\r\"}"
+def dedup(event): return "\x07\udfff\n" * 2000
+def severity(event): return "HIGH\n"
+def alert_context(event):
+    return {1: float("nan"), "1": float("-inf"), "k\n": "\udcff", "\ud800": 1, "\udfff": 2, (1, 2): {3}, None: b"\xff"}
+"#;
+    let range = Range::new();
+    range.scan(&[("words".to_owned(), WORDS.to_owned())], Kernel::Full);
+    let mut command = range.command(&["scan", "logs", "--rules", "rules", "--lines", "all"], Kernel::Full);
+    let output = command.output().expect("it runs").stdout;
+    let raw = output.iter().filter(|&&byte| byte < 0x20 && byte != b'\n').count();
+    assert_eq!(raw, 0, "control characters are escaped");
+    let lines: Vec<serde_json::Value> = output
+        .split(|&byte| byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).expect("one JSON object a line"))
+        .collect();
+    let alerts: Vec<_> = lines.iter().filter(|line| line["kind"] == "alert" && line["rule_id"] == "words").collect();
+    assert_eq!(alerts.len(), RECORDS, "{lines:?}");
+    assert_eq!(alerts[0]["title"], "a\nb\u{1b}[2J\0\u{fffd}\r\"}");
+    assert!(alerts[0]["context"].is_object(), "{}", alerts[0]["context"]);
+    assert!(alerts[0]["dedup"].as_str().is_some_and(|dedup| dedup.starts_with("\u{7}\u{fffd}\n")), "{}", alerts[0]);
+}
+
+#[test]
 #[allow(clippy::print_stderr)]
 fn a_scan_needs_no_network() {
     let alone = Command::new("unshare").args(["-n", "true"]).status();
