@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::error::SetupError;
 use crate::json;
+use crate::model::Sandbox;
 
 /// One vCPU of a Lambda function, in MB of memory.
 const MB_PER_VCPU: u64 = 1769;
@@ -37,6 +38,8 @@ pub(crate) struct Config {
     pub log_signals: bool,
     /// `IOTA_VERIFY_SAMPLE`: of so many records one is judged by every rule, whatever the prefilter says; 0 for none.
     pub verify_sample: u64,
+    /// `IOTA_SANDBOX`: whether workers run without a rung of the ladder that the kernel refuses.
+    pub sandbox: Sandbox,
     /// `IOTA_PYTHON`: the interpreter, if it was named.
     pub python: Option<PathBuf>,
     /// `IOTA_ENGINE`: the folder that holds the package `iota_engine`.
@@ -56,7 +59,7 @@ pub(crate) struct Config {
 }
 
 /// Every setting by name: what is not here and begins with `IOTA_` is reported.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 15] = [
     "IOTA_MAX_OBJECT_BYTES",
     "IOTA_MAX_RECORD_BYTES",
     "IOTA_MAX_DEPTH",
@@ -67,6 +70,7 @@ const NAMES: [&str; 14] = [
     "IOTA_DEADLINE_MARGIN_MS",
     "IOTA_SIGNALS",
     "IOTA_VERIFY_SAMPLE",
+    "IOTA_SANDBOX",
     "IOTA_PYTHON",
     "IOTA_ENGINE",
     "IOTA_RULES",
@@ -115,6 +119,7 @@ impl Config {
             ),
             log_signals: env.word("IOTA_SIGNALS", &["count", "log"])? == "log",
             verify_sample: env.number("IOTA_VERIFY_SAMPLE", Some(10_000), 0, u64::MAX)?.unwrap_or_default(),
+            sandbox: env.sandbox()?,
             python: env.path("IOTA_PYTHON"),
             engine: env.path("IOTA_ENGINE"),
             rules: env.path("IOTA_RULES"),
@@ -183,6 +188,12 @@ pub(crate) fn no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
+/// The variables that may hold credentials: no child of the command needs them.
+#[cfg(feature = "cli")]
+pub(crate) fn credential_names() -> Vec<OsString> {
+    std::env::vars_os().map(|(name, _)| name).filter(|name| name.as_encoded_bytes().starts_with(b"AWS_")).collect()
+}
+
 /// What a worker's environment is made of: nothing of ours but these, if they are set.
 pub(crate) fn worker_environment() -> Vec<(&'static str, OsString)> {
     ["PATH", "LD_LIBRARY_PATH", "LANG", "TZ"]
@@ -235,11 +246,25 @@ impl Lookup<'_> {
         parsed.filter(|n| (min..=max).contains(n)).ok_or_else(bad)
     }
 
+    fn sandbox(&self) -> Result<Sandbox, SetupError> {
+        Ok(match self.word("IOTA_SANDBOX", &["auto", "require", "off"])? {
+            "require" => Sandbox::Require,
+            "off" => Sandbox::Off,
+            _ => Sandbox::Auto,
+        })
+    }
+
     fn word(&self, name: &str, words: &[&'static str]) -> Result<&'static str, SetupError> {
         let Some(value) = self.text(name) else { return Ok(words[0]) };
         let bad = || bad(name, &value, format!("expected one of {}", words.join(", ")));
         words.iter().find(|word| **word == value).copied().ok_or_else(bad)
     }
+}
+
+/// `IOTA_SANDBOX`, for what runs rules without any other setting.
+#[cfg(feature = "cli")]
+pub(crate) fn sandbox() -> Result<Sandbox, SetupError> {
+    Lookup { lookup: &|name| std::env::var_os(name) }.sandbox()
 }
 
 fn bad(name: &str, value: &str, expected: String) -> SetupError {
@@ -280,6 +305,7 @@ mod tests {
         check("IOTA_MAX_RECORD_BYTES", "1 GiB", "from 1024 to 6291456");
         check("IOTA_WORKERS", "0", "from 1 to 64");
         check("IOTA_SIGNALS", "yes", "count, log");
+        check("IOTA_SANDBOX", "on", "auto, require, off");
         assert_eq!(config(&[("IOTA_MAX_OBJECT_BYTES", "2 GiB")]).expect("valid").max_object_bytes, 2 << 30);
     }
 }

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::config::{Config, resolve_program, worker_environment};
-use crate::engine::{Recipe, Until};
+use crate::engine::{Recipe, Until, shield_ourselves};
 use crate::error::{ObjectFault, SetupError};
 use crate::invoke::{self, Failed, Failure, Invocation, Outcome, Work};
 use crate::observe;
@@ -27,6 +27,7 @@ use crate::source::s3;
 /// Serves invocations until the environment ends. `wrapped` is the interpreter that the managed runtime names when we
 /// are its exec wrapper.
 pub fn run(wrapped: Option<PathBuf>) -> Result<(), lambda_runtime::Error> {
+    shield_ourselves();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let function = match setup(wrapped) {

@@ -1,4 +1,4 @@
-//! The nouns that every stage shares: where an object lies, how severe an alert is.
+//! The nouns that every stage shares: where an object lies, how severe an alert is, how strictly rules are confined.
 
 use std::fmt;
 
@@ -26,6 +26,17 @@ impl fmt::Display for ObjectRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.bucket.is_empty() { f.write_str(&self.key) } else { write!(f, "s3://{}/{}", self.bucket, self.key) }
     }
+}
+
+/// How much a refused rung of the isolation ladder matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sandbox {
+    /// Nothing runs without all of them.
+    Require,
+    /// As many as the kernel grants; what it refuses is told.
+    Auto,
+    /// None of the kernel's.
+    Off,
 }
 
 /// How urgent an alert is, from a note to a page.

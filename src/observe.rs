@@ -24,6 +24,14 @@ pub(crate) fn notice(sink: &Sink, pack: &Rulepack, notice: &Notice<'_>) {
         Notice::WorkerLost { cause } => {
             sink.line(Kind::Log, Level::Warn, &json!({"event": "worker_lost", "message": cause}))
         }
+        Notice::Refused(refused) => {
+            let message = format!("rules run without `{}`: {}; see docs/security.md", refused.rung, refused.why);
+            sink.line(
+                Kind::Health,
+                Level::Warn,
+                &json!({"event": "isolation_refused", "rung": refused.rung, "errno": refused.errno(), "message": message}),
+            )
+        }
         Notice::Fenced { rule, seconds } => {
             let id = pack.rules.get(*rule as usize).map(|rule| rule.id.as_str());
             let message = format!("rule keeps timing out or crashing; it is not run for {seconds} s");

@@ -140,6 +140,7 @@ impl Pipeline {
             workers: config.workers,
             rule_timeout: config.rule_timeout,
             memory_bytes: config.worker_memory_bytes,
+            sandbox: config.sandbox,
             site,
             notice: {
                 let (sink, pack) = (Arc::clone(&sink), Arc::clone(&pack));

@@ -61,6 +61,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--bundle", action="store_true")
     parser.add_argument("--include-disabled", action="store_true")
     parser.add_argument("--no-import", action="store_true")
+    parser.add_argument("--confine", type=json.loads, metavar="JSON")
     parser.add_argument("--tests", type=Path, metavar="FILE")
     return parser.parse_intermixed_args(arguments)
 
@@ -79,7 +80,7 @@ def compile_rules(options: argparse.Namespace) -> dict[str, Any]:
     _refuse_twins(found)
     rules = _chosen(found, include_disabled=options.include_disabled)
     if not options.no_import:
-        rules = _importable(rules, found)
+        rules = _importable(rules, found, options.confine)
     conditions = Conditions(_helpers(found), [candidate.syntax for candidate in found.rules])
     for candidate in rules:
         candidate.entry["condition"] = conditions.of(candidate.syntax, is_panther=candidate.entry["form"] == "panther")
@@ -137,12 +138,12 @@ def _chosen(found: Found, *, include_disabled: bool) -> list[Candidate]:
     return chosen
 
 
-def _importable(rules: list[Candidate], found: Found) -> list[Candidate]:
+def _importable(rules: list[Candidate], found: Found, confine: dict[str, Any] | None) -> list[Candidate]:
     """Return the rules that a worker can load; tell of the others."""
     if not rules:
         return rules
-    draft, digest = pack_bytes(_parts(rules, found))
-    *answers, model = import_all(draft, digest, found.tree, _files(rules, found), len(rules))
+    draft = pack_bytes(_parts(rules, found))
+    *answers, model = import_all(draft, found.tree, _files(rules, found), len(rules), confine)
     if found.data_models and model.get("error"):
         entry, error = found.data_models[0], model["error"]
         told = {"id": entry["id"], "path": error["file"] or entry["path"], "line": error["line"]}

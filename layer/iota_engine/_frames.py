@@ -39,6 +39,11 @@ class Frames:
         self._source = source
         self._sink = sink
         self._pending = bytearray()
+        self._seal = b""
+
+    def seal(self, text: str) -> None:
+        """End every reply from now on with `text`, which no rule is told."""
+        self._seal = text.encode("ascii")
 
     def read(self) -> tuple[dict[str, Any], memoryview] | None:
         """Return the next request, or None at end of file between two frames."""
@@ -56,8 +61,9 @@ class Frames:
     def write(self, header: str) -> None:
         """Queue one reply; `header` is JSON text in ASCII."""
         data = header.encode("ascii")
-        self._pending += _LENGTHS.pack(len(data) + _COUNTED, len(data))
+        self._pending += _LENGTHS.pack(len(data) + len(self._seal) + _COUNTED, len(data))
         self._pending += data
+        self._pending += self._seal
         if len(self._pending) >= FLUSH_BYTES:
             self.flush()
 

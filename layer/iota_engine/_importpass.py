@@ -36,7 +36,7 @@ class WorkerDied(Exception):
 
 
 class _Worker:
-    def __init__(self, folder: Path, pack: Path, digest: str, rules: Path) -> None:
+    def __init__(self, folder: Path, pack: Path, digest: str, rules: Path, confine: dict[str, Any] | None) -> None:
         cell = folder / "cell"
         cell.write_bytes(bytes(SIZE))
         package = Path(__file__).resolve().parent.parent
@@ -55,10 +55,20 @@ class _Worker:
         limits = {"rule_ms": IMPORT_MS, "import_ms": IMPORT_MS, "memory_bytes": 0, "strikes": 1, "reply_bytes": 1 << 20}
         start = {"type": "start", "protocol": PROTOCOL, "engine_version": ENGINE_VERSION, "pack": str(pack)}
         more = {"rules": str(rules), "digest": digest, "cell": str(cell), "limits": limits, "site": site_folders()}
-        hello = self.ask({**start, **more})
+        hello = self.ask({**start, **more, "confine": confine})
         if hello.get("type") != "hello":
             self.close()
             raise WorkerDied(f"cannot import the rules: {hello.get('message')}")
+        if confine is not None and confine.get("required"):
+            self._insist(hello["isolation"])
+
+    def _insist(self, isolation: dict[str, str]) -> None:
+        """End here unless the kernel's rungs hold. The user is not asked for: copies of the rules are ours alone."""
+        for rung, state in isolation.items():
+            if state != "held" and rung != "user":
+                self.close()
+                message = f"rules may not be imported here: `{rung}` does not hold ({state.removeprefix('refused: ')})"
+                raise WorkerDied(message)
 
     def ask(self, header: dict[str, Any]) -> dict[str, Any]:
         """Send one request and return its only reply."""
@@ -108,18 +118,19 @@ def site_folders() -> list[str]:
 class ImportPass:
     """Loads the rules of one draft pack, one worker after the other as they die."""
 
-    def __init__(self, folder: Path, pack: bytes, digest: str, rules: Path) -> None:
+    def __init__(self, folder: Path, draft: tuple[bytes, str], rules: Path, confine: dict[str, Any] | None) -> None:
         self._folder = folder
         self._pack = folder / "rulepack.json"
+        pack, self._digest = draft
         self._pack.write_bytes(pack)
-        self._digest = digest
         self._rules = rules
+        self._confine = confine
         self._worker: _Worker | None = None
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """Return the worker's answer, or an error that tells how the worker died of it."""
         if self._worker is None:
-            self._worker = _Worker(self._folder, self._pack, self._digest, self._rules)
+            self._worker = _Worker(self._folder, self._pack, self._digest, self._rules, self._confine)
         try:
             return self._worker.ask({**request, "seq": 0})
         except WorkerDied as died:
@@ -133,14 +144,16 @@ class ImportPass:
             self._worker = None
 
 
-def import_all(pack: bytes, digest: str, tree: Tree, files: list[Path], count: int) -> list[dict[str, Any]]:
+def import_all(
+    draft: tuple[bytes, str], tree: Tree, files: list[Path], count: int, confine: dict[str, Any] | None
+) -> list[dict[str, Any]]:
     """Load rules 0 to `count` of a draft pack, and its data model; return one answer for each, the model's last.
 
     An answer holds `functions`, or `error` when the load failed.
     """
     with tempfile.TemporaryDirectory(prefix="iota-import-") as name:
         folder = Path(name)
-        imports = ImportPass(folder, pack, digest, tree.materialise(files, folder / "rules"))
+        imports = ImportPass(folder, draft, tree.materialise(files, folder / "rules"), confine)
         try:
             answers = [imports.ask({"type": "load", "rule": index}) for index in range(count)]
             return [*answers, imports.ask({"type": "load_model"})]

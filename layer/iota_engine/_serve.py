@@ -69,6 +69,7 @@ def _converse(frames: Frames, start: dict[str, Any]) -> None:
         raise PackError("internal", f"the worker cannot start: {type(error).__name__}: {error}") from error
     frames.write(encode(worker.hello))
     frames.flush()
+    frames.seal(start.get("seal", ""))
     while (request := frames.read()) is not None:
         header, body = request
         worker.answer(header, body)

@@ -2,7 +2,7 @@
 
 In: `start`, then `batch`, `test` and `load` requests. Out: `hello`, then replies.
 Separate from `_serve`, which owns the process: here the order of the first steps is the isolation: cell, pack, limits,
-audit hook, and only then, at the first request, a rule.
+the kernel's rungs, audit hook, and only then, at the first request, a rule.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from iota_engine._audit import install_audit_hook
 from iota_engine._cell import IDLE, IMPORT, Cell
 from iota_engine._clock import Clock
 from iota_engine._codec import encode
+from iota_engine._confine import confine, readable_folders
 from iota_engine._datamodel import choose_model
 from iota_engine._evaluate import Evaluator
 from iota_engine._event import Event, KindEvent
@@ -65,7 +66,12 @@ class Worker:
         sys.path += [folder for folder in start.get("site") or [] if folder not in sys.path]
         sys.meta_path.append(Helpers(self._sources))
         give_rules_own_builtins()
-        isolation = {"limits": set_limits(limits["memory_bytes"]), "audit": install_audit_hook()}
+        isolation = {"limits": set_limits(limits["memory_bytes"])}
+        folders = None
+        if (wanted := start.get("confine")) is not None:
+            folders = readable_folders(start["rules"], pack["files"])
+            isolation |= confine(wanted, folders, [os.path.join(start["rules"], path) for path in pack["files"]])
+        isolation["audit"] = install_audit_hook(folders)
         self.hello = {
             "type": "hello",
             "protocol": PROTOCOL,

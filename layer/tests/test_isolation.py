@@ -1,6 +1,8 @@
 """What rules are kept from: the frames, the network, files, processes, each other's time."""
 
+import json
 import os
+import struct
 import time
 
 import pytest
@@ -160,3 +162,48 @@ def test_supplied_modules_win(make_rule):
     """The engine's own stand-ins come before anything of the same name."""
     engine = make_rule("import panther_core\ndef rule(e): return isinstance(e, panther_core.PantherEvent)")
     assert engine.verdict({})["match"] is True
+
+
+def test_the_kernels_rungs_are_reported(make_engine):
+    """`hello` says of every rung whether it holds; the files that libraries need stay readable."""
+    engine = make_engine(
+        {"r.py": "import zoneinfo\ndef rule(e): return zoneinfo.ZoneInfo('UTC').key == 'UTC'\n"}, greet=False
+    )
+    isolation = engine.greet(confine={"filters": [], "user": None, "required": False})["isolation"]
+    print("got", isolation)
+    assert {"limits", "audit", "user", "no_new_privs", "landlock", "seccomp"} == isolation.keys()
+    assert isolation["no_new_privs"] == "held"
+    assert isolation["seccomp"] == "refused: no filter for this architecture"
+    assert engine.verdict({})["match"] is True
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "open('/etc/passwd')",
+        "open(b'/proc/self/environ')",
+        "os.listdir('/')",
+        "os.open('etc/passwd', os.O_RDONLY, dir_fd=os.open(os.path.dirname(os.__file__), os.O_RDONLY))",
+        "open(os.path.dirname(os.__file__) + '/../../../../../../../../../etc/passwd')",
+        "open('/dev/fd/../environ')",
+    ],
+)
+def test_a_confined_rule_reads_only_what_it_may(make_engine, body):
+    """Whatever the path, what lies outside of the granted folders is refused in Python already."""
+    engine = make_engine({"r.py": "import os\ndef rule(e): exec(e['code'])\n"}, greet=False)
+    assert engine.greet(confine={"filters": [], "user": None, "required": False})["type"] == "hello"
+    error = engine.error({"code": body})
+    assert error["exception"].startswith("PermissionError: "), error
+    assert "rules read only what Python" in error["exception"], error
+
+
+def test_replies_end_with_the_seal(make_engine):
+    """After the hello every reply ends with what only Rust and the engine know."""
+    engine = make_engine({"r.py": "def rule(e): return False\n"}, greet=False)
+    assert engine.greet(seal="0123456789abcdef")["type"] == "hello"
+    engine.send({"type": "batch", "seq": 1, "sets": [None], "items": [[0, 2, 0]]}, b"{}")
+    for _ in range(2):
+        total, length = struct.unpack(">II", engine.process.stdout.read(8))
+        data = engine.process.stdout.read(total - 4)
+        assert data[length:] == b"0123456789abcdef"
+        assert json.loads(data[:length])["seq"] == 1

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -14,8 +15,8 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use super::{EngineArgs, RulesArgs};
-use crate::config::{Defaults, resolve_program, worker_environment};
-use crate::engine::Recipe;
+use crate::config::{Defaults, credential_names, resolve_program, sandbox, worker_environment};
+use crate::engine::{Ladder, Recipe};
 use crate::rulepack::{Rulepack, hex};
 
 /// The engine's files by name, as they were when this was built.
@@ -96,6 +97,9 @@ impl Engine {
         for folder in &args.include {
             command.arg("--include").arg(folder);
         }
+        if let Some(confine) = Ladder::for_import(sandbox()?) {
+            command.arg("--confine").arg(serde_json::to_string(&confine)?);
+        }
         command.env_clear().envs(worker_environment()).env("PYTHONPATH", &self.folder);
         let done = command
             .stdin(Stdio::null())
@@ -155,7 +159,9 @@ fn unpack(cache: &Path) -> io::Result<PathBuf> {
         let parent = path.parent().unwrap_or(&folder);
         fs::create_dir_all(parent)?;
         // Renamed into place: another command may be unpacking, or importing, at this moment.
-        let mut file = tempfile::NamedTempFile::new_in(parent)?;
+        // Readable for all, for root's workers are another user.
+        let readable = fs::Permissions::from_mode(0o644);
+        let mut file = tempfile::Builder::new().permissions(readable).tempfile_in(parent)?;
         io::Write::write_all(&mut file, content)?;
         file.persist(&path)?;
     }
@@ -176,7 +182,12 @@ fn ask(python: &Path) -> anyhow::Result<Interpreter> {
         if sys.version_info < (3, 11): sys.exit('it is Python %d.%d' % sys.version_info[:2])\n\
         site = [p for p in sys.path if p.endswith('-packages')]\n\
         print(json.dumps({'executable': sys.executable, 'site': site}))";
-    let done = Command::new(python)
+    let mut command = Command::new(python);
+    // A script that finds the interpreter may need the rest of the environment; credentials it does not.
+    for name in credential_names() {
+        command.env_remove(name);
+    }
+    let done = command
         .args(["-P", "-s", "-B", "-c", ASK])
         .stdin(Stdio::null())
         .output()

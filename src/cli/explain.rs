@@ -15,7 +15,7 @@ use super::engine::Engine;
 use super::{Outcome, RulesArgs, record, show};
 use crate::config::Config;
 use crate::engine::{Tested, Until};
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Filtering, Pipeline};
 use crate::prefilter::{Line, Outcomes, Prefilter, Scratch};
 use crate::rulepack::Rulepack;
 use crate::sink::Sink;
@@ -81,7 +81,7 @@ fn verdict(engine: &Engine, pack: Rulepack, rule: u32, record: &[u8]) -> anyhow:
     let mut config = Config::from_env()?;
     config.workers = 1;
     let sink = Sink::new(Box::new(io::stderr()), &[], &pack.digest);
-    let pipeline = Pipeline::new(config, pack, sink, engine.recipe(), engine.site.clone())?;
+    let pipeline = Pipeline::new(config, pack, sink, engine.recipe(), engine.site.clone(), Filtering::Off)?;
     Ok(pipeline.pool().test(rule, RawValue::NULL, record, &Until::default())?)
 }
 
@@ -101,6 +101,8 @@ fn condition_text(explained: Option<&(Vec<Line>, Outcomes)>) -> String {
     text + "\n"
         + if outcomes.may(Outcomes::T) {
             "The rule may match: Python is asked.\n"
+        } else if outcomes.is_asked() {
+            "The rule is sure to raise: Python is asked, so that its author hears of it.\n"
         } else {
             "The rule can't match: Python is not asked.\n"
         }

@@ -93,6 +93,7 @@ pub(crate) enum Outcome {
 
 /// Runs the command line and gives back its exit code.
 pub fn main() -> ExitCode {
+    crate::engine::shield_ourselves();
     let cli = match Cli::try_parse_from(with_command(std::env::args_os().collect())) {
         Ok(cli) => cli,
         Err(error) => {

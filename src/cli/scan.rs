@@ -116,6 +116,7 @@ pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Outcome> {
     let written = pipeline.finish(&run);
     let stopped = run.until.is_stopped();
     show::scanned(&run.totals(), pipeline.pack(), started.elapsed(), stopped);
+    show::unconfined(&pipeline.pool().refused());
     if let Some(path) = &args.stats {
         write_stats(path, &pipeline, &run, started.elapsed(), unloaded)?;
     }

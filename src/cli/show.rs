@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::engine::Report;
 use crate::config::no_color;
+use crate::engine::Refused;
 use crate::model::Severity;
 use crate::report::Totals;
 use crate::rulepack::{Rulepack, Unloaded};
@@ -56,6 +57,14 @@ pub(super) fn compiled(report: &Report, target: &Path, verbose: bool) {
         if report.failed.is_empty() { String::new() } else { format!(", {} not loaded", report.failed.len()) },
         &report.digest[..report.digest.len().min(12)],
     ));
+}
+
+/// What of the isolation does not hold, in one line.
+pub(super) fn unconfined(refused: &[Refused]) {
+    if !refused.is_empty() {
+        let rungs: Vec<String> = refused.iter().map(|refused| format!("{} ({})", refused.rung, refused.why)).collect();
+        note(&format!("rules ran without {}; see docs/security.md", rungs.join(", ")));
+    }
 }
 
 /// What a scan came to.

@@ -16,6 +16,8 @@ pub(super) fn head(header: &[u8], body_len: usize) -> Vec<u8> {
 pub(super) struct Frames {
     buf: Vec<u8>,
     at: usize,
+    /// What every frame ends with.
+    seal: Vec<u8>,
 }
 
 /// Bytes that can't be a frame of ours.
@@ -23,6 +25,11 @@ pub(super) struct Frames {
 pub(super) struct NotAFrame(pub(super) u32);
 
 impl Frames {
+    /// From now on only frames that end with `seal` are frames.
+    pub(super) fn require(&mut self, seal: &str) {
+        self.seal = seal.as_bytes().to_vec();
+    }
+
     /// Adds what was read.
     pub(super) fn extend(&mut self, bytes: &[u8]) {
         if self.at == self.buf.len() {
@@ -35,7 +42,7 @@ impl Frames {
         self.buf.extend_from_slice(bytes);
     }
 
-    /// The header of the next whole frame, `None` until there is one. Replies have no body.
+    /// The header of the next whole frame, `None` until there is one. Replies have no body but the seal.
     pub(super) fn next(&mut self) -> Result<Option<&[u8]>, NotAFrame> {
         let unread = &self.buf[self.at..];
         let length = |at: usize| Some(u32::from_be_bytes(unread.get(at..at + 4)?.try_into().ok()?));
@@ -45,12 +52,12 @@ impl Frames {
         }
         let end = 4 + total as usize;
         let (Some(header), true) = (length(4), unread.len() >= end) else { return Ok(None) };
-        if header as usize != end - LENGTHS {
+        if header as usize + self.seal.len() != end - LENGTHS || !unread[..end].ends_with(&self.seal) {
             return Err(NotAFrame(header));
         }
         let start = self.at + LENGTHS;
         self.at += end;
-        Ok(Some(&self.buf[start..self.at]))
+        Ok(Some(&self.buf[start..self.at - self.seal.len()]))
     }
 
     /// True if nothing is left over.
@@ -91,5 +98,20 @@ mod tests {
         check(&[0, 0, 0, 3, 0, 0, 0, 0], Err(NotAFrame(3)));
         check(&[0, 0, 0, 6, 0, 0, 0, 9, 1, 2], Err(NotAFrame(9)));
         check(&[0, 0, 0, 6, 0, 0, 0, 2, 1], Ok(None));
+    }
+
+    #[test]
+    fn a_frame_without_the_seal_is_none() {
+        let sealed = |seal: &str| [&[0, 0, 0, 9, 0, 0, 0, 2][..], b"{}", seal.as_bytes()].concat();
+        let mut frames = Frames::default();
+        frames.require("abc");
+        frames.extend(&sealed("abc"));
+        assert_eq!(frames.next(), Ok(Some(&b"{}"[..])));
+        frames.extend(&sealed("abd"));
+        assert_eq!(frames.next(), Err(NotAFrame(2)));
+        let mut frames = Frames::default();
+        frames.require("abc");
+        frames.extend(&head(b"{}", 0));
+        assert_eq!(frames.next(), Err(NotAFrame(2)));
     }
 }

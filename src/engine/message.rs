@@ -1,9 +1,12 @@
 //! What frames say: the requests we send, the replies we take, and the check that a reply answers what was asked.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+
+use super::isolation::Confine;
 
 /// Both sides speak this, or refuse.
 pub(super) const PROTOCOL: u32 = 1;
@@ -26,6 +29,10 @@ pub(super) struct Start<'a> {
     pub(super) cell: &'a Path,
     pub(super) limits: Limits,
     pub(super) site: &'a [String],
+    /// What the engine is to have the kernel deny itself; `None`: nothing.
+    pub(super) confine: Option<&'a Confine>,
+    /// Ends every reply after the hello, so that a rule that finds the pipe can't answer in the engine's name.
+    pub(super) seal: &'a str,
 }
 
 /// What a worker holds itself to.
@@ -99,6 +106,8 @@ pub(super) struct Hello {
     pub(super) protocol: u32,
     pub(super) engine_version: String,
     pub(super) digest: String,
+    /// By rung: `held`, or why it was refused.
+    pub(super) isolation: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]

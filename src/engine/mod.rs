@@ -1,17 +1,23 @@
 //! Candidate records in, verdicts out: the Python workers and all that may go wrong with them.
 //!
-//! `frame` knows bytes, `message` what they say, `spawn` starts processes, `worker` talks to one, `pool` hands a batch
-//! to a worker and sees it answered whatever dies on the way, `fence` keeps a rule that hangs or crashes at bay for a
+//! `frame` knows bytes, `message` what they say, `spawn` starts processes, `isolation` says what they are denied (with
+//! `confine` and `seccomp`, by the kernel) and checks that it holds, `worker` talks to one, `pool` hands a batch to a worker and sees it answered whatever dies on the way, `fence` keeps a rule that hangs or crashes at bay for a
 //! while. The round trip is closed here: a batch goes in, and for every record exactly one [`Answer`] comes out.
 //! The protocol is written down in `docs/engine-protocol.md`.
 
+#[cfg(target_os = "linux")]
+mod confine;
 mod fence;
 mod frame;
+mod isolation;
 mod message;
 mod pool;
+#[cfg(target_os = "linux")]
+mod seccomp;
 mod spawn;
 mod worker;
 
+pub(crate) use isolation::{Ladder, Refused, shield_ourselves};
 pub(crate) use message::{Failure, FailureKind, Tested, Verdict};
 pub(crate) use pool::{Answer, Batch, Item, Notice, Pool, PoolSettings, Usage, process_usage};
 pub(crate) use spawn::Recipe;
@@ -55,6 +61,9 @@ pub(crate) enum EngineError {
     /// The worker and we do not belong together, or it could not read the pack.
     #[error("the engine refused to start: {0}")]
     Handshake(String),
+    /// The kernel refuses what `IOTA_SANDBOX=require` insists on.
+    #[error("rules may not run here: {0}; `IOTA_SANDBOX=auto` would run them all the same")]
+    Unconfined(String),
     /// The worker died or misbehaved with no rule to blame, twice.
     #[error("the engine broke: {0}")]
     Broken(String),

@@ -4,6 +4,8 @@
 //! [`EngineError`]. When a worker dies, the pair in its cell is run again alone in a fresh one; if that dies too, the
 //! pair is the failure and every other pair is still answered. Items that were answered are never run again.
 
+mod suspects;
+
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,6 +14,7 @@ use std::time::{Duration, Instant};
 use serde_json::value::RawValue;
 
 use super::fence::{Fences, STRIKES};
+use super::isolation::{Ladder, Refused};
 use super::message::{
     BatchHeader, Failure, FailureKind, Limits, Reply, Request, TestHeader, Tested, Verdict, check_skipped,
     check_verdicts,
@@ -19,6 +22,7 @@ use super::message::{
 use super::spawn::{Recipe, Spawner};
 use super::worker::{Death, Flow, Welcome, Worker};
 use super::{EngineError, Until};
+use crate::model::Sandbox;
 use crate::rulepack::Rulepack;
 
 /// The engine's own work on one request: parsing 1 MiB, nothing that takes seconds.
@@ -32,6 +36,7 @@ pub(crate) struct PoolSettings {
     pub(crate) workers: usize,
     pub(crate) rule_timeout: Duration,
     pub(crate) memory_bytes: u64,
+    pub(crate) sandbox: Sandbox,
     /// Folders of third-party packages, for the end of a worker's `sys.path`.
     pub(crate) site: Vec<String>,
     /// Told what people should know.
@@ -44,6 +49,8 @@ pub(crate) enum Notice<'a> {
     Printed { lines: &'a [String], dropped: u64 },
     /// A worker was lost; its work went on elsewhere.
     WorkerLost { cause: &'a str },
+    /// A rung of the isolation ladder does not hold; told once.
+    Refused(&'a Refused),
     /// A rule keeps failing and is not run for a while.
     Fenced { rule: u32, seconds: u64 },
 }
@@ -90,6 +97,7 @@ pub(crate) struct Pool {
     idle: Mutex<Idle>,
     freed: Condvar,
     fences: Mutex<Fences>,
+    refused: Mutex<Vec<Refused>>,
 }
 
 #[derive(Default)]
@@ -97,6 +105,15 @@ struct Idle {
     workers: Vec<Worker>,
     running: usize,
     usage: Usage,
+}
+
+impl Idle {
+    /// Counts what a worker has used that is about to end.
+    fn retire(&mut self, worker: &Worker) {
+        let (cpu_s, peak) = process_usage(&worker.pid().to_string());
+        self.usage.cpu_s += cpu_s;
+        self.usage.peak_bytes = self.usage.peak_bytes.max(peak);
+    }
 }
 
 /// Resources that workers have used.
@@ -116,15 +133,20 @@ struct Pending {
     parts: Vec<Verdict>,
     /// How many pairs those runs have settled.
     settled: usize,
+    /// Rules that those runs gave up on.
+    blind: Vec<u32>,
 }
 
 impl Pending {
     fn new(item: usize, only: Option<Vec<u32>>) -> Self {
-        Self { item, only, parts: Vec::new(), settled: 0 }
+        Self { item, only, parts: Vec::new(), settled: 0, blind: Vec::new() }
     }
 
     /// The answer, once `calls` more pairs have given these verdicts.
     fn answer(mut self, mut verdicts: Vec<Verdict>, calls: usize, mut fenced: Vec<u32>, asked: &Item) -> Answer {
+        fenced.append(&mut self.blind);
+        fenced.sort_unstable();
+        fenced.dedup();
         fenced.retain(|rule| {
             let wanted = asked.rules.as_ref().is_none_or(|rules| rules.binary_search(rule).is_ok());
             // The fence may have risen on this very record; then the pair is a failure, not a blind spot.
@@ -139,7 +161,8 @@ impl Pending {
 impl Pool {
     pub(crate) fn new(settings: PoolSettings, pack: &Rulepack) -> Result<Self, EngineError> {
         let program = settings.recipe.python.display().to_string();
-        let spawner = Spawner::start(settings.recipe.clone())
+        let ladder = Ladder::new(settings.sandbox);
+        let spawner = Spawner::start(settings.recipe.clone(), ladder.clone())
             .map_err(|e| EngineError::Spawn { program, cause: e.to_string() })?;
         let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let limits = Limits {
@@ -156,8 +179,10 @@ impl Pool {
             digest: pack.digest.clone(),
             limits,
             site: settings.site.clone(),
+            ladder,
         };
-        Ok(Self {
+        let strict = settings.sandbox == Sandbox::Require;
+        let pool = Self {
             settings,
             welcome,
             rules: pack.rules.len(),
@@ -165,7 +190,14 @@ impl Pool {
             idle: Mutex::default(),
             freed: Condvar::new(),
             fences: Mutex::default(),
-        })
+            refused: Mutex::default(),
+        };
+        if strict {
+            // Whether rules may run at all is known before the first record.
+            let worker = pool.check_out(&Until::default(), false)?;
+            pool.check_in(worker, true);
+        }
+        Ok(pool)
     }
 
     /// Judges a batch, delivering the answer of each record in order.
@@ -182,16 +214,21 @@ impl Pool {
         };
         let pending = batch.items.iter().enumerate().map(|(at, item)| Pending::new(at, item.rules.as_ref().map(open)));
         let pending = pending.collect();
-        let mut job = Job { pool: self, batch, until, fenced, allowed, pending, struck: Vec::new(), answered: 0 };
+        let mut job =
+            Job { pool: self, batch, until, fenced, allowed, pending, struck: Vec::new(), answered: 0, fresh: false };
         let mut unexplained = 0;
         while !job.pending.is_empty() {
             let Err(death) = job.run(&mut deliver)? else { break };
-            if job.blame(&death)? {
+            if job.blame(&death)? == Blame::Proven {
                 continue;
             }
             unexplained += 1;
-            if unexplained == 2 {
+            if unexplained > 2 {
                 return Err(EngineError::Broken(cause(&death)));
+            }
+            if unexplained == 2 || matches!(death, Death::Lied { .. }) {
+                job.eliminate()?;
+                unexplained = 2;
             }
         }
         lock(&self.fences).forgive_except(&job.struck, Instant::now());
@@ -200,7 +237,7 @@ impl Pool {
 
     /// Runs one test of one rule.
     pub(crate) fn test(&self, rule: u32, mocks: &RawValue, log: &[u8], until: &Until) -> Result<Tested, EngineError> {
-        let mut worker = self.check_out(until)?;
+        let mut worker = self.check_out(until, false)?;
         let seq = worker.next_seq();
         let request = Request::Test(TestHeader { seq, rule, mocks, length: log.len() });
         let mut answer = None;
@@ -246,14 +283,19 @@ impl Pool {
         Some(all.filter(|rule| fenced.binary_search(rule).is_err()).collect())
     }
 
-    /// An idle worker, or a new one if there may be one more; else waits.
-    fn check_out(&self, until: &Until) -> Result<Worker, EngineError> {
+    /// An idle worker, or a new one if there may be one more; else waits. A `fresh` one has run nothing yet: an idle one
+    /// makes way for it.
+    fn check_out(&self, until: &Until, fresh: bool) -> Result<Worker, EngineError> {
         let mut idle = lock(&self.idle);
         loop {
             if until.over() {
                 return Err(EngineError::Over);
             }
             if let Some(worker) = idle.workers.pop() {
+                if fresh {
+                    idle.retire(&worker);
+                    continue;
+                }
                 idle.running += 1;
                 return Ok(worker);
             }
@@ -266,10 +308,28 @@ impl Pool {
         }
         drop(idle);
         let program = self.settings.recipe.python.display().to_string();
-        Worker::start(&self.spawner, &self.welcome, &program, until).inspect_err(|_| {
+        let worker = Worker::start(&self.spawner, &self.welcome, &program, until).inspect_err(|_| {
             lock(&self.idle).running -= 1;
             self.freed.notify_one();
-        })
+        })?;
+        self.tell_refused(&worker);
+        Ok(worker)
+    }
+
+    /// Says once of each rung that it does not hold.
+    fn tell_refused(&self, worker: &Worker) {
+        let mut known = lock(&self.refused);
+        for refused in worker.refused() {
+            if !known.iter().any(|other| other.rung == refused.rung) {
+                known.push(refused.clone());
+                (self.settings.notice)(Notice::Refused(refused));
+            }
+        }
+    }
+
+    /// The rungs of the isolation ladder that were found not to hold.
+    pub(crate) fn refused(&self) -> Vec<Refused> {
+        lock(&self.refused).clone()
     }
 
     fn check_in(&self, mut worker: Worker, usable: bool) {
@@ -282,9 +342,7 @@ impl Pool {
         if usable {
             idle.workers.push(worker);
         } else {
-            let (cpu_s, peak) = process_usage(&worker.pid().to_string());
-            idle.usage.cpu_s += cpu_s;
-            idle.usage.peak_bytes = idle.usage.peak_bytes.max(peak);
+            idle.retire(&worker);
         }
         self.freed.notify_one();
     }
@@ -309,6 +367,17 @@ struct Job<'a> {
     struck: Vec<u32>,
     /// Items that the last worker answered.
     answered: u32,
+    /// Only in workers that have run nothing yet, and that run nothing after.
+    fresh: bool,
+}
+
+/// What is known of who killed a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Blame {
+    /// The pair in the cell, and it is settled.
+    Proven,
+    /// Nobody: no rule was running, or the one that was does no harm alone. That pair is settled all the same.
+    Unknown,
 }
 
 impl Job<'_> {
@@ -332,7 +401,7 @@ impl Job<'_> {
             let Item { offset, length, .. } = self.batch.items[pending.item];
             items.push((offset - from, length, set));
         }
-        let mut worker = self.pool.check_out(self.until)?;
+        let mut worker = self.pool.check_out(self.until, self.fresh)?;
         let seq = worker.next_seq();
         let request = Request::Batch(BatchHeader { seq, sets: &sets, items: &items });
         let mut replies = Replies { seq, sets: &sets, items: &items, at: 0, last: None, verdicts: Vec::new() };
@@ -359,28 +428,30 @@ impl Job<'_> {
                 }
             }
         });
-        self.pool.check_in(worker, outcome.is_ok());
+        self.pool.check_in(worker, outcome.is_ok() && !self.fresh);
         match outcome {
             Err(Death::Over) => Err(EngineError::Over),
             other => Ok(other),
         }
     }
 
-    /// Finds the pair that is to blame for a death and settles it. False if no rule was running.
-    fn blame(&mut self, death: &Death) -> Result<bool, EngineError> {
+    /// Finds the pair that is to blame for a death and settles it.
+    fn blame(&mut self, death: &Death) -> Result<Blame, EngineError> {
+        (self.pool.settings.notice)(Notice::WorkerLost { cause: &cause(death) });
         let (cell, hung) = match death {
             Death::Died { cell, .. } => (*cell, false),
             Death::Hung { cell } => (*cell, true),
+            Death::Lied { .. } => return Ok(Blame::Unknown),
             Death::Over => return Err(EngineError::Over),
         };
-        (self.pool.settings.notice)(Notice::WorkerLost { cause: &cause(death) });
         // Replies are buffered: the worker may be past the first item that we have no answer for.
-        let Some(at) = cell.item.checked_sub(self.answered).map(|at| at as usize) else { return Ok(false) };
+        let Some(at) = cell.item.checked_sub(self.answered).map(|at| at as usize) else { return Ok(Blame::Unknown) };
         let rules = self.rules_of(at);
         if !cell.in_rule() || !rules.contains(&cell.rule) {
-            return Ok(false);
+            return Ok(Blame::Unknown);
         }
         let verdict = if hung { Err(failure_of(death)) } else { self.run_alone(at, cell.rule)? };
+        let blame = if verdict.is_err() { Blame::Proven } else { Blame::Unknown };
         let verdicts = verdict.unwrap_or_else(|failure| {
             self.struck.push(cell.rule);
             self.pool.strike(cell.rule);
@@ -395,7 +466,7 @@ impl Job<'_> {
             // With no rule left it is sent once more all the same: it is answered in its turn, and parsed.
             pending.only = Some(rules.into_iter().filter(|&rule| rule != cell.rule).collect());
         }
-        Ok(true)
+        Ok(blame)
     }
 
     /// Runs a rule no more in this batch.
@@ -430,6 +501,7 @@ impl Job<'_> {
             pending: VecDeque::from([Pending::new(0, Some(vec![rule]))]),
             struck: Vec::new(),
             answered: 0,
+            fresh: true,
         };
         let mut verdicts = Vec::new();
         let outcome = job.run(&mut |_, answer| {
@@ -493,7 +565,7 @@ fn note_timeouts(pool: &Pool, answer: &Answer, struck: &mut Vec<u32>) {
 
 fn cause(death: &Death) -> String {
     match death {
-        Death::Died { cause, .. } => cause.clone(),
+        Death::Died { cause, .. } | Death::Lied { cause } => cause.clone(),
         Death::Hung { cell } if cell.in_rule() => "a rule did not stop at its time limit".into(),
         Death::Hung { .. } => "the worker does not answer".into(),
         Death::Over => "time is up".into(),

@@ -10,6 +10,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use super::isolation::{Ladder, Outcome};
+
 /// How workers are started.
 #[derive(Debug, Clone)]
 pub(crate) struct Recipe {
@@ -23,7 +25,7 @@ pub(crate) struct Recipe {
 
 struct Order {
     directory: PathBuf,
-    reply: Sender<io::Result<Child>>,
+    reply: Sender<io::Result<(Child, Outcome)>>,
 }
 
 /// The handle of the spawning thread, which ends when this is dropped.
@@ -32,14 +34,14 @@ pub(super) struct Spawner {
 }
 
 impl Spawner {
-    pub(super) fn start(recipe: Recipe) -> io::Result<Self> {
+    pub(super) fn start(recipe: Recipe, ladder: Ladder) -> io::Result<Self> {
         let (sender, receiver) = channel();
-        std::thread::Builder::new().name("iota-spawn".into()).spawn(move || serve(&recipe, &receiver))?;
+        std::thread::Builder::new().name("iota-spawn".into()).spawn(move || serve(&recipe, &ladder, &receiver))?;
         Ok(Self { orders: Mutex::new(sender) })
     }
 
-    /// A new child with `directory` as its working directory.
-    pub(super) fn spawn(&self, directory: &Path) -> io::Result<Child> {
+    /// A new child with `directory` as its working directory, and what it was denied before it started.
+    pub(super) fn spawn(&self, directory: &Path) -> io::Result<(Child, Outcome)> {
         let (reply, answer) = channel();
         let order = Order { directory: directory.to_path_buf(), reply };
         let gone = || io::Error::other("the spawning thread has ended");
@@ -48,10 +50,10 @@ impl Spawner {
     }
 }
 
-fn serve(recipe: &Recipe, orders: &Receiver<Order>) {
+fn serve(recipe: &Recipe, ladder: &Ladder, orders: &Receiver<Order>) {
     for order in orders {
         // A requester that went away takes its child with it: the child ends at end of file.
-        let _ = order.reply.send(command(recipe, &order.directory).spawn());
+        let _ = order.reply.send(ladder.start(&mut command(recipe, &order.directory)));
     }
 }
 

@@ -4,6 +4,7 @@
 //! replies, draining stderr, and between them watching the cell. So nothing blocks for good, whatever the child does.
 
 use std::fs::File;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::os::unix::process::ExitStatusExt as _;
@@ -15,6 +16,7 @@ use rustix::fs::{OFlags, fcntl_setfl};
 use tempfile::TempDir;
 
 use super::frame::{self, Frames};
+use super::isolation::{Ladder, Refused};
 use super::message::{Hello, Limits, PROTOCOL, Reply, Request, Start};
 use super::spawn::Spawner;
 use super::{EngineError, Until};
@@ -37,6 +39,7 @@ pub(super) struct Welcome {
     pub(super) digest: String,
     pub(super) limits: Limits,
     pub(super) site: Vec<String>,
+    pub(super) ladder: Ladder,
 }
 
 /// A running worker. Dropping it kills and reaps the process.
@@ -50,6 +53,7 @@ pub(super) struct Worker {
     limits: Limits,
     noise: Noise,
     seq: u64,
+    refused: Vec<Refused>,
     _directory: TempDir,
 }
 
@@ -80,8 +84,10 @@ impl Cell {
 /// How an exchange with a worker failed. The worker is of no use any more.
 #[derive(Debug)]
 pub(super) enum Death {
-    /// It ended, or said what it may not.
+    /// It ended.
     Died { cause: String, cell: Cell },
+    /// It said what it may not. Who made it do so, the cell may not tell: it may have gone on since.
+    Lied { cause: String },
     /// Rule code (or the engine) did not come back in time.
     Hung { cell: Cell },
     /// Our own time is up.
@@ -107,7 +113,7 @@ impl Worker {
         let cell_path = directory.path().join("cell");
         std::fs::write(&cell_path, [0; 64]).map_err(spawn_error)?;
         let cell = File::open(&cell_path).map_err(spawn_error)?;
-        let mut child = spawner.spawn(directory.path()).map_err(spawn_error)?;
+        let (mut child, outcome) = spawner.spawn(directory.path()).map_err(spawn_error)?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err(spawn_error(io::Error::other("the child has no pipes")));
@@ -129,13 +135,16 @@ impl Worker {
             limits: welcome.limits,
             noise: Noise::default(),
             seq: 0,
+            refused: Vec::new(),
             _directory: directory,
         };
-        worker.shake_hands(welcome, &cell_path, until)?;
+        let hello = worker.shake_hands(welcome, &cell_path, until)?;
+        worker.refused = welcome.ladder.check(&hello.isolation, &outcome, worker.pid())?;
         Ok(worker)
     }
 
-    fn shake_hands(&mut self, welcome: &Welcome, cell: &std::path::Path, until: &Until) -> Result<(), EngineError> {
+    fn shake_hands(&mut self, welcome: &Welcome, cell: &std::path::Path, until: &Until) -> Result<Hello, EngineError> {
+        let seal = unguessable();
         let start = Request::Start(Start {
             protocol: PROTOCOL,
             engine_version: env!("CARGO_PKG_VERSION"),
@@ -145,6 +154,8 @@ impl Worker {
             cell,
             limits: welcome.limits,
             site: &welcome.site,
+            confine: welcome.ladder.confine(),
+            seal: &seal,
         });
         let mut answer = None;
         let outcome = self.exchange(&start, &[], until, HELLO, |reply| {
@@ -154,11 +165,14 @@ impl Worker {
         match (outcome, answer) {
             (Err(Death::Over), _) => Err(EngineError::Over),
             (Err(Death::Hung { .. }), _) => Err(EngineError::Handshake("it did not answer".into())),
-            (Err(Death::Died { cause, .. }), _) => {
+            (Err(Death::Died { cause, .. } | Death::Lied { cause }), _) => {
                 let said = self.noise.lines.last().map(|line| format!("; it said: {line}")).unwrap_or_default();
                 Err(EngineError::Handshake(format!("{cause}{said}")))
             }
-            (Ok(()), Some(Reply::Hello(hello))) => check_hello(&hello, welcome),
+            (Ok(()), Some(Reply::Hello(hello))) => {
+                self.frames.require(&seal);
+                check_hello(&hello, welcome).map(|()| hello)
+            }
             (Ok(()), Some(Reply::Fatal(fatal))) => {
                 Err(EngineError::Handshake(format!("{} ({})", fatal.message, fatal.reason)))
             }
@@ -187,13 +201,12 @@ impl Worker {
         let mut unsent: [&[u8]; 2] = [&head, body];
         let mut watch = Watch::new(self.read_cell());
         loop {
-            while let Some(header) = self.frames.next().map_err(|bad| died(read_cell(&self.cell), not_a_frame(&bad)))? {
-                let cell = || read_cell(&self.cell);
-                let reply = Reply::parse(header).map_err(|e| died(cell(), format!("a reply that is no reply: {e}")))?;
-                match receive(reply).map_err(|why| died(cell(), why))? {
+            while let Some(header) = self.frames.next().map_err(|bad| lied(not_a_frame(&bad)))? {
+                let reply = Reply::parse(header).map_err(|e| lied(format!("a reply that is no reply: {e}")))?;
+                match receive(reply).map_err(lied)? {
                     Flow::More => {}
                     Flow::Done if self.frames.is_empty() => return Ok(()),
-                    Flow::Done => return Err(self.died("it went on after its last reply".into())),
+                    Flow::Done => return Err(lied("it went on after its last reply".into())),
                 }
             }
             let quiet = self.turn(&mut unsent)?;
@@ -286,7 +299,7 @@ impl Worker {
     }
 
     fn died(&self, cause: String) -> Death {
-        died(self.read_cell(), cause)
+        Death::Died { cause, cell: self.read_cell() }
     }
 
     fn read_cell(&self) -> Cell {
@@ -300,6 +313,11 @@ impl Worker {
             self.noise.push(&partial);
         }
         (std::mem::take(&mut self.noise.lines), std::mem::take(&mut self.noise.dropped))
+    }
+
+    /// The rungs of the ladder that do not hold.
+    pub(super) fn refused(&self) -> &[Refused] {
+        &self.refused
     }
 
     /// The process's id, for what `/proc` tells of it.
@@ -393,12 +411,18 @@ fn read_cell(file: &File) -> Cell {
     Cell { tick, item: word(8), rule: word(12), phase: word(16) }
 }
 
-fn died(cell: Cell, cause: String) -> Death {
-    Death::Died { cause, cell }
+fn lied(cause: String) -> Death {
+    Death::Lied { cause }
+}
+
+/// 32 hex digits out of the system's randomness, which seeds the standard library's hashes.
+fn unguessable() -> String {
+    let half = || RandomState::new().hash_one(Instant::now());
+    format!("{:016x}{:016x}", half(), half())
 }
 
 fn not_a_frame(bad: &frame::NotAFrame) -> String {
-    format!("it wrote what is no frame (length {})", bad.0)
+    format!("it wrote what is no frame of the engine's (length {})", bad.0)
 }
 
 fn is_transient(error: &io::Error) -> bool {

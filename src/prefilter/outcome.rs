@@ -32,7 +32,7 @@ impl Outcomes {
     }
 
     /// True if the rule behind it is asked: it may match, or is sure to raise, which its author should hear of.
-    pub(super) fn is_asked(self) -> bool {
+    pub(crate) fn is_asked(self) -> bool {
         self.may(Self::T) || self == Self::R
     }
 

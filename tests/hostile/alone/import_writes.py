@@ -1,0 +1,8 @@
+"""A file of one's own, at import."""
+# expect: unloaded
+
+open("@CANARY@", "w").write("here")
+
+
+def rule(event):
+    return False

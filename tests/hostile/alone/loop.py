@@ -1,0 +1,7 @@
+"""A loop."""
+# expect: timeout
+
+
+def rule(event):
+    while True:
+        pass

@@ -1,0 +1,6 @@
+"""Recursion without end."""
+# expect: raise
+
+
+def rule(event):
+    return rule(event)

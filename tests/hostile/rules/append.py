@@ -1,0 +1,5 @@
+"""More of a file that is there."""
+
+
+def attempt():
+    return open("@VICTIM@", "a").write("more")

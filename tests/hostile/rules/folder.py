@@ -1,0 +1,7 @@
+"""A folder."""
+
+import os
+
+
+def attempt():
+    return os.mkdir("@CANARY@") or "made"

@@ -1,0 +1,7 @@
+"""Reading by way of a library."""
+
+import fileinput
+
+
+def attempt():
+    return list(fileinput.input(["/etc/hosts"]))

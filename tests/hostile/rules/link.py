@@ -1,0 +1,7 @@
+"""A second name."""
+
+import os
+
+
+def attempt():
+    return os.link("@VICTIM@", "@CANARY@") or "linked"

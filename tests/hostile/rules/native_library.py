@@ -1,0 +1,7 @@
+"""A function of the C library."""
+
+import ctypes
+
+
+def attempt():
+    return ctypes.CDLL(None).getpid()

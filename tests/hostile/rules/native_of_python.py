@@ -1,0 +1,7 @@
+"""A function of the interpreter."""
+
+import ctypes
+
+
+def attempt():
+    return ctypes.pythonapi.Py_IsInitialized()

@@ -1,0 +1,8 @@
+"""Something that happens later."""
+
+import threading
+
+
+def attempt():
+    threading.Timer(0.1, print, ["late"]).start()
+    return "started"

@@ -1,0 +1,7 @@
+"""A temporary file."""
+
+import tempfile
+
+
+def attempt():
+    return tempfile.NamedTemporaryFile()
