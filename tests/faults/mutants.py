@@ -77,11 +77,11 @@ PIPELINE, LAMBDA, INVOKE, POOL = "src/pipeline.rs", "src/lambda.rs", "src/invoke
 PATCHES = [
     Patch(
         PIPELINE,
-        "        let indices = std::mem::take(&mut self.indices);\n",
-        "        let indices = std::mem::take(&mut self.indices);\n"
+        "        let asked = std::mem::take(&mut self.asked);\n",
+        "        let asked = std::mem::take(&mut self.asked);\n"
         f"        if {on('drop_batch', 'drop_batch_unseen')} {{ return Ok(()); }}\n"
-        f"        if ({on('drop_full_batch')}) && indices.len() == BATCH_RECORDS {{\n"
-        "            self.counts.evaluated += indices.len() as u64;\n            return Ok(());\n        }\n",
+        f"        if ({on('drop_full_batch')}) && asked.len() == BATCH_RECORDS {{\n"
+        "            self.counts.evaluated += asked.len() as u64;\n            return Ok(());\n        }\n",
     ),
     Patch(
         PIPELINE,

@@ -17,8 +17,16 @@ MAX_RECORD_BYTES = 8192
 # How many records the function judges at a time: some files have more.
 BATCH_RECORDS = 256
 
-# Event name to the rules that match it; `rules()` in world.py is their code.
-MATCHES = {"Bad": ("bad",), "Both": ("bad", "other"), "Slow": ("slow",), "Fatal": ("fatal",), "Good": ()}
+# Event name to the rules that match it; `rules()` in world.py is their code. Of `Good` the prefilter can tell that none
+# does, of `Watched` only Python.
+MATCHES = {
+    "Bad": ("bad",),
+    "Both": ("bad", "other"),
+    "Slow": ("slow",),
+    "Fatal": ("fatal",),
+    "Good": (),
+    "Watched": (),
+}
 
 # What S3 does with one GET: what nobody may take for the object, and what is slow, or tried again by the SDK.
 SPOILT = [
@@ -66,7 +74,13 @@ EVENTS = [
     "deadline_short",
 ]
 # These need a record of the rule that obeys them.
-BY_RULE = {"rule_kills_worker", "rule_exits_worker", "rule_kills_worker_twice", "title_kills_worker"}
+BY_RULE = {
+    "rule_kills_worker",
+    "rule_exits_worker",
+    "rule_kills_worker_twice",
+    "title_kills_worker",
+    "import_kills_worker",
+}
 
 
 @dataclass
@@ -203,7 +217,8 @@ def _units(rng: random.Random, envelope: str, files: list[LogFile]) -> list[Unit
 def _log_file(rng: random.Random, seed: str, at: int, inline: bool, before: list[LogFile], *, fatal: bool) -> LogFile:
     many = rng.random() < 0.05
     count = rng.randint(BATCH_RECORDS + 1, 3 * BATCH_RECORDS) if many else rng.randint(1, 50)
-    elements = [_element(rng, f"{seed}-{at}-{n}", inline, quiet=many) for n in range(count)]
+    usual = (["Good"] if rng.random() < 0.5 else ["Watched"]) * (20 if many else 5)
+    elements = [_element(rng, f"{seed}-{at}-{n}", inline, usual) for n in range(count)]
     for other in before:
         # Real trails deliver events twice.
         if rng.random() < 0.4:
@@ -218,12 +233,12 @@ def _log_file(rng: random.Random, seed: str, at: int, inline: bool, before: list
     key = f"AWSLogs/{seed.replace('/', '-')}/{rng.choice(['plain', 'a b', 'c+d', 'é%'])}/{at}.json.gz"
     layout = rng.choice(["plain", "gzip", "gzip", "members", "lines", "array"])
     file = LogFile(key, layout, elements, _body(rng, layout, elements))
-    if rng.random() < 0.06:
+    if rng.random() < 0.06 and not fatal:
         _damage(rng, file)
     return file
 
 
-def _element(rng: random.Random, event_id: str, inline: bool, *, quiet: bool) -> Element:
+def _element(rng: random.Random, event_id: str, inline: bool, usual: list[str]) -> Element:
     drawn = rng.random()
     if drawn < 0.03 and not inline:
         return Element(rng.choice([b"7", b"null", b'"x"', b'{"eventName":"Bad","a":tru}', b"[1,2]"]), "malformed")
@@ -232,7 +247,7 @@ def _element(rng: random.Random, event_id: str, inline: bool, *, quiet: bool) ->
     if drawn < 0.06:
         size = MAX_RECORD_BYTES + rng.randrange(9000)
         return Element(b'{"eventName":"Bad","a":"' + b"x" * size + b'"}', "oversize")
-    names = ["Good"] * (20 if quiet else 5) + ["Bad", "Both"] + ["Slow"] * (rng.random() < 0.1)
+    names = [*usual, "Bad", "Both"] + ["Slow"] * (rng.random() < 0.1)
     return _record(rng, event_id, rng.choice(names), anonymous=drawn < 0.1 and not inline)
 
 

@@ -228,7 +228,7 @@ def _orders(plan: Plan, event: Event, function: Function, world: World) -> Order
 
 def _warm(function: Function) -> None:
     """One record, so that there is a worker."""
-    call = {"detail-type": "AWS API Call via CloudTrail", "detail": {"eventName": "Good"}}
+    call = {"detail-type": "AWS API Call via CloudTrail", "detail": {"eventName": "Watched"}}
     function.invoke(json.dumps(call).encode(), int(time.time() * 1000) + 50_000)
     while function.wait(0.2) is None:
         expect(function.alive(), "the function died of one record")

@@ -82,6 +82,8 @@ def rules(orders: Path) -> dict[str, str]:
         "bad": "def rule(event):\n    return event.get('eventName') in ('Bad', 'Both')\n",
         "other": "def rule(event):\n    return event.get('eventName') == 'Both'\n",
         "slow": _SLOW,
+        # Never matches, which only Python can tell.
+        "watched": "def rule(event):\n    return event.get('eventName') == 'Watched' and len(repr(event)) == 0\n",
         "fatal": _DIE.format(orders=str(orders)),
     }
 
