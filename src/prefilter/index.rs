@@ -38,16 +38,14 @@ impl Index {
         let mut index = Self::default();
         for (rule, &node) in (0_u32..).zip(rules) {
             let needs = |field| Needs { program, field }.of(node, Outcomes::T).filter(|names| names.len() <= NAMES);
-            let (field, names) = match (needs(fields.name), needs(fields.source)) {
-                (Some(names), _) => (&mut index.by_name, names),
-                (None, Some(sources)) => {
-                    index.of_source.push(rule);
-                    (&mut index.by_source, sources)
-                }
-                (None, None) => {
-                    index.rest.push(rule);
-                    continue;
-                }
+            let (field, names) = if let Some(names) = needs(fields.name) {
+                (&mut index.by_name, names)
+            } else if let Some(sources) = needs(fields.source) {
+                index.of_source.push(rule);
+                (&mut index.by_source, sources)
+            } else {
+                index.rest.push(rule);
+                continue;
             };
             for name in names {
                 field.entry(name.as_bytes().into()).or_default().push(rule);

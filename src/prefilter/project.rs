@@ -16,11 +16,9 @@ use crate::json;
 const DEPTH: usize = 128;
 /// Python refuses longer integers; well below its limit, so that nobody has to count to the digit.
 const NUMBER_BYTES: usize = 4_000;
-/// No more bytes of a string are looked at together.
-const BLOCK: usize = 64;
-/// Lanes of 16 bytes that hold most keys, and most values.
-const KEY: usize = 1;
-const VALUE: usize = 2;
+/// Bytes that hold most keys, and most values: one lane, and two.
+const KEY: usize = 16;
+const VALUE: usize = 32;
 
 /// The paths of all terms, as a tree: which keys are asked of which object.
 pub(super) struct Paths {
@@ -380,26 +378,26 @@ impl Walk<'_> {
         Some(empty)
     }
 
-    /// The rest of a string behind its opening quote; says whether it has escapes. So many `LANES` are looked at
+    /// The rest of a string behind its opening quote; says whether it has escapes. So many bytes, `N`, are looked at
     /// together that most strings end within them: what is hard to foresee is how often a loop goes round.
     #[inline]
-    fn string<const LANES: usize>(&mut self) -> Option<bool> {
+    fn string<const N: usize>(&mut self) -> Option<bool> {
         let mut escaped = false;
         let mut at = self.at;
         loop {
-            let Some(block) = self.text.get(at..)?.first_chunk::<BLOCK>() else { return self.string_end(at, escaped) };
-            let (mut hits, mut high) = (0_u64, 0);
-            for (lane, bytes) in block.as_chunks::<16>().0.iter().take(LANES).enumerate() {
+            let Some(block) = self.text.get(at..)?.first_chunk::<N>() else { return self.string_end(at, escaped) };
+            let (mut hits, mut high) = (0_u32, 0);
+            for (lane, bytes) in block.as_chunks::<16>().0.iter().enumerate() {
                 let bytes = u8x16::from(*bytes);
                 let quote = bytes.simd_eq(u8x16::splat(b'"'));
                 let backslash = bytes.simd_eq(u8x16::splat(b'\\'));
                 let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
-                hits |= u64::from((quote | backslash | control).to_bitmask()) << (lane * 16);
+                hits |= (quote | backslash | control).to_bitmask() << (lane * 16);
                 high |= bytes.to_bitmask();
             }
             self.high |= high;
             if hits == 0 {
-                at += 16 * LANES;
+                at += N;
                 continue;
             }
             at += hits.trailing_zeros() as usize;
