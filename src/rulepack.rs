@@ -173,7 +173,7 @@ mod tests {
         pub(crate) fn for_tests(period: u32, threshold: u32, unique: bool) -> Self {
             let functions = if unique { r#"["unique"]"# } else { "[]" };
             serde_json::from_str(&format!(
-                r#"{{"id":"R","digest":"d","severity":"LOW","create_alert":true,"dedup_period_minutes":{period},"threshold":{threshold},
+                r#"{{"id":"R","path":"r.py","digest":"d","severity":"LOW","create_alert":true,"dedup_period_minutes":{period},"threshold":{threshold},
                     "functions":{functions},"metadata":{{}},"condition":{{}}}}"#
             ))
             .expect("a rule")
