@@ -91,8 +91,7 @@ def rules(orders: Path) -> dict[str, str]:
 def compile_rules(iota: Path, folder: Path) -> None:
     """Makes `folder` one that functions can be started in."""
     (folder / "rules").mkdir()
-    (folder / "orders").mkdir()
-    for name, code in rules(folder / "orders").items():
+    for name, code in rules(_orders_in(folder)).items():
         (folder / "rules" / f"{name}.py").write_text(code)
     command: list[str | Path] = [
         iota,
@@ -106,6 +105,12 @@ def compile_rules(iota: Path, folder: Path) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
     if done.returncode != 0:
         raise SystemExit(f"the rules do not compile: {done.stderr}")
+    _orders_in(folder).mkdir()
+
+
+def _orders_in(folder: Path) -> Path:
+    """Where rules may read: beside themselves."""
+    return folder / "opt" / "rules" / "orders"
 
 
 class Connections:
@@ -509,7 +514,7 @@ class Orders:
     """Orders to end the worker, for the rule `fatal`: it may read, and each byte of a pipe is read only once."""
 
     def __init__(self, folder: Path, name: str, bytes_: bytes) -> None:
-        self._path = folder / "orders" / name
+        self._path = _orders_in(folder) / name
         os.mkfifo(self._path)
         self._pipe = os.open(self._path, os.O_RDWR | os.O_NONBLOCK)
         os.write(self._pipe, bytes_)
