@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 from contextlib import suppress
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from iota_engine import ENGINE_VERSION
@@ -81,7 +82,7 @@ def compile_rules(options: argparse.Namespace) -> dict[str, Any]:
     rules = _chosen(found, include_disabled=options.include_disabled)
     if not options.no_import:
         rules = _importable(rules, found, options.confine)
-    conditions = Conditions(_helpers(found), [candidate.syntax for candidate in found.rules])
+    conditions = Conditions(_helpers(found), [*_models(found), *(each.syntax for each in found.rules)], _installed)
     for candidate in rules:
         candidate.entry["condition"] = conditions.of(candidate.syntax, is_panther=candidate.entry["form"] == "panther")
     cases = test_cases(rules, found)
@@ -174,6 +175,23 @@ def _helpers(found: Found) -> dict[str, ast.Module]:
                 with suppress(NotPython):
                     helpers[name] = parse(found.tree.read(file), str(file))
     return helpers
+
+
+def _models(found: Found) -> list[ast.Module]:
+    """Return the syntax of the data models, which the engine runs unasked."""
+    paths = {model["path"] for model in found.data_models}
+    models = []
+    for file in found.support:
+        if found.tree.name(file) in paths:
+            with suppress(NotPython):
+                models.append(parse(found.tree.read(file), str(file)))
+    return models
+
+
+def _installed(name: str) -> bool:
+    """Tell whether `import name` finds something installed, or supplied by the engine, before any helper."""
+    supplied = str(Path(__file__).parent / "supplied")
+    return PathFinder.find_spec(name, [*site_folders(), supplied]) is not None
 
 
 def _files(rules: list[Candidate], found: Found) -> list[Path]:

@@ -122,11 +122,44 @@ def choice(test: Condition, yes: Condition, no: Condition) -> Condition:
     return {"op": "if", "of": [test, yes, no]}
 
 
-def after(may_raise: bool, rest: Condition) -> Condition:
-    """Return `rest` behind something that may raise."""
-    if not may_raise:
-        return rest
-    return conjunction(({"op": "any", "of": [anything("may raise"), ALWAYS]}, rest))
+def choose(parts: Iterable[Condition]) -> Condition:
+    """Return when one of the parts is true, where one that raises stands for one that is not."""
+    return disjunction({"op": "rescue", "of": [part, NEVER]} if may_raise(part) else part for part in parts)
+
+
+def unordered(part: Condition) -> Condition:
+    """Return a part of which is not known whether it comes before or behind the others."""
+    return {"op": "rescue", "of": [part, anything("a set has no order; use a tuple")]} if may_raise(part) else part
+
+
+def risk(part: Condition) -> Condition:
+    """Return what is true, and raises as well where `part` may raise."""
+    if is_anything(part):
+        return {"op": "any", "of": [part, ALWAYS]}
+    return {"op": "rescue", "of": [{"op": "any", "of": [part, ALWAYS]}, anything("it raises")]}
+
+
+def may_raise(condition: Condition) -> bool:
+    """Tell whether evaluating a condition may raise."""
+    op = condition["op"]
+    if op in ("always", "never"):
+        return False
+    if op in ("truthy", "is_null", "is_type", "equals") or (op == "in" and not condition["hashed"]):
+        return not never_raises(condition["term"])
+    if op in ("not", "all", "any", "if"):
+        inner = condition["of"]
+        return any(map(may_raise, [inner] if isinstance(inner, dict) else inner))
+    return True
+
+
+def never_raises(term: list[Any]) -> bool:
+    """Tell whether a term comes to be for every event."""
+    first, *rest = term or (None,)
+    return (
+        isinstance(first, dict)
+        and ("get" in first or "deep" in first)
+        and all(isinstance(step, dict) and "or" in step for step in rest)
+    )
 
 
 def size(condition: Condition) -> int:
@@ -137,10 +170,9 @@ def size(condition: Condition) -> int:
 
 
 def is_of_item(condition: Condition) -> bool:
-    """Tell whether a condition speaks of the item of a loop."""
+    """Tell whether a condition speaks of the item of a loop that it is not itself."""
     inner = condition.get("of")
     parts = [inner] if isinstance(inner, dict) else list(inner or [])
-    parts += [condition["where"]] if "where" in condition else []
     terms = [condition[name] for name in ("term", "in") if name in condition]
     return any(term[:1] == ["item"] for term in terms) or any(map(is_of_item, parts))
 

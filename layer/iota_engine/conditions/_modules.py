@@ -10,79 +10,78 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
+import sys
 
-from iota_engine.conditions._aliases import MUTATORS, Aliases, inside
-from iota_engine.conditions._values import Const, Function, Library, PackModule, Unknown, Value
+from iota_engine.conditions._aliases import Aliases
+from iota_engine.conditions._scopes import bound_by
+from iota_engine.conditions._survey import Survey
+from iota_engine.conditions._values import Const, Function, Library, PackModule, Unknown, Value, changeable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-# Where one of these is, nothing can be said of any name.
-_REFLECTION = frozenset(("exec", "eval", "setattr", "delattr", "globals", "vars", "__import__"))
-_REFLECTIVE_ATTRIBUTES = frozenset(("__dict__", "__globals__", "__builtins__", "__code__", "__defaults__"))
-_REFLECTIVE_MODULES = frozenset(("builtins", "gc", "inspect", "importlib", "ctypes"))
 # What may be imported without a second thought: calling it changes nothing that another call could see.
 PURE_MODULES = frozenset(
-    ["abc", "ast", "base64", "binascii", "collections", "copy", "dataclasses", "datetime", "decimal", "enum", "fnmatch", "functools", "hashlib", "hmac", "html", "ipaddress", "itertools", "json", "logging", "math", "operator", "re", "statistics", "string", "textwrap", "time", "types", "typing", "unicodedata", "urllib", "uuid", "zoneinfo", "__future__"]
+    """
+    __future__ abc ast base64 binascii collections copy dataclasses datetime decimal enum fnmatch functools
+    hashlib hmac html ipaddress itertools json logging math operator re statistics string textwrap time types
+    typing unicodedata urllib uuid zoneinfo
+    """.split()
 )
-_BUILTINS = frozenset(dir(builtins))
+_BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("_"))
 
 
 class Pack:
     """All files that rules of a pack consist of or may import."""
 
-    def __init__(self, helpers: dict[str, ast.Module], others: Iterable[ast.Module]) -> None:
+    def __init__(
+        self, helpers: dict[str, ast.Module], others: Iterable[ast.Module], hidden: Callable[[str], bool]
+    ) -> None:
         """`helpers` by the name they are imported by; `others` are the rules and data models."""
         self._modules: dict[str, Module] = {}
         self._helpers = helpers
-        self.changed: set[str] = set()
-        self.reflective: str | None = None
-        trees = (*helpers.values(), *others)
-        for tree in trees:
-            self._survey(tree)
-        # Names whose lists, dicts or sets some code could reach in another way, and change.
-        self.reachable = Aliases(trees).reachable
-
-    def _survey(self, tree: ast.Module) -> None:
-        """Note all that any file may change: by bare name, since names travel between files."""
-        for node in ast.walk(tree):
-            match node:
-                case ast.Name(id=name) if name in _REFLECTION:
-                    self.reflective = self.reflective or name
-                case ast.Attribute(attr=name) if name in _REFLECTIVE_ATTRIBUTES:
-                    self.reflective = self.reflective or name
-                case ast.Import(names=names) if any(a.name.partition(".")[0] in _REFLECTIVE_MODULES for a in names):
-                    self.reflective = self.reflective or names[0].name
-                case ast.ImportFrom(module=str(name)) if name.partition(".")[0] in _REFLECTIVE_MODULES:
-                    self.reflective = self.reflective or name
-                case ast.Global(names=names):
-                    self.changed.update(names)
-                case ast.Attribute(ctx=ast.Store() | ast.Del(), attr=name):
-                    self.changed.add(name)
-                    self._note(node.value)
-                case ast.Subscript(ctx=ast.Store() | ast.Del(), value=value):
-                    self._note(value)
-                case ast.AugAssign(target=target):
-                    self._note(target)
-                case ast.Call(func=ast.Attribute(attr=name, value=value)) if name in MUTATORS:
-                    self._note(value)
-                case ast.Call(func=ast.Name(id="next"), args=[value, *_]):
-                    self._note(value)
-
-    def _note(self, changed: ast.expr) -> None:
-        if isinstance(changed, ast.Name):
-            self.changed.add(changed.id)
-        elif isinstance(changed, ast.Attribute):
-            self.changed.add(changed.attr)
-        elif isinstance(changed, ast.Subscript):
-            self._note(changed.value)
+        self._hidden = hidden
+        trees = _loaded(helpers, others)
+        survey = Survey(trees)
+        # Names that some file changes, and what makes it impossible to say which.
+        self.changed = survey.changed
+        self.reflective = survey.reflective
+        self.aliases = Aliases(trees)
 
     def find(self, name: str) -> Module | None:
-        """Return the module of the pack that is imported by `name`."""
+        """Return the module of the pack that is imported by `name`: nothing installed is hidden by it."""
+        top = name.partition(".")[0]
+        if top in sys.stdlib_module_names or self._hidden(top):
+            return None
         if name not in self._modules and name in self._helpers:
             self._modules[name] = Module(self, self._helpers[name])
         return self._modules.get(name)
+
+
+def _loaded(helpers: dict[str, ast.Module], others: Iterable[ast.Module]) -> list[ast.Module]:
+    """Return the files that are ever run: rules, data models, and the helpers that one of these imports."""
+    loaded = list(others)
+    left = dict(helpers)
+    for tree in loaded:
+        loaded += [left.pop(name) for name in sorted(_imports(tree, left))]
+    return loaded
+
+
+def _imports(tree: ast.Module, helpers: dict[str, ast.Module]) -> set[str]:
+    """Return the helpers that a file may import, their packages included."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            # Of which package is not known here.
+            return set(helpers)
+        elif isinstance(node, ast.ImportFrom):
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    parts = [name.split(".") for name in names]
+    return helpers.keys() & {".".join(part[: at + 1]) for part in parts for at in range(len(part))}
 
 
 class Module:
@@ -90,36 +89,28 @@ class Module:
 
     def __init__(self, pack: Pack, tree: ast.Module) -> None:
         self.pack = pack
-        self._bound: dict[str, list[ast.stmt]] = {}
+        self._bound: dict[str, list[tuple[int, ast.stmt]]] = {}
         self._known: dict[str, Value] = {}
-        self._has_star = False
+        # Where the last `import *` stands: it may bind anything anew.
+        self._star = -1
         # Tells what an expression at the top level stands for.
         self.evaluate: Callable[[ast.expr, Module], Value] | None = None
-        for statement in tree.body:
-            self._bind(statement, top=True)
+        for at, statement in enumerate(tree.body):
+            self._bind(statement, at)
 
-    def _bind(self, node: ast.stmt, *, top: bool) -> None:
+    def _bind(self, node: ast.stmt, at: int) -> None:
         names: list[str] = []
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names = [node.name]
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            for alias in node.names:
-                if alias.name == "*":
-                    self._has_star = True
-                names.append(alias.asname or alias.name.partition(".")[0])
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
+            names = bound_by(node)
         else:
             for child in ast.walk(node):
-                if isinstance(child, ast.Name) and not isinstance(child.ctx, ast.Load):
-                    names.append(child.id)
-                elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                    names.append(child.name)
-                elif isinstance(child, ast.Import | ast.ImportFrom):
-                    names += [alias.asname or alias.name.partition(".")[0] for alias in child.names]
-                elif isinstance(child, ast.ExceptHandler) and child.name:
-                    names.append(child.name)
+                names += bound_by(child)
+        if any(isinstance(child, ast.ImportFrom) and child.names[0].name == "*" for child in ast.walk(node)):
+            self._star = at
+        # Bound below an `if` or a `try` counts as bound twice: which one it is, is not known.
+        places = [(at, node)] if _is_plain(node) else [(at, node), (at, node)]
         for name in names:
-            # Bound below an `if` or a `try` counts as bound twice: which one it is, is not known.
-            self._bound.setdefault(name, []).extend([node] if top and _is_plain(node) else [node, node])
+            self._bound.setdefault(name, []).extend(places)
 
     def name(self, name: str) -> Value:
         """Return what a name of this file stands for."""
@@ -130,18 +121,18 @@ class Module:
         return self._known[name]
 
     def _find(self, name: str) -> Value:
-        nodes = self._bound.get(name)
-        if nodes is None:
-            if self._has_star:
-                return Unknown(f"`{name}` may come from `import *`; import it by name", shared=True)
+        places = self._bound.get(name, [])
+        if self._star >= 0 and not any(at > self._star for at, _ in places):
+            return Unknown(f"`{name}` may come from `import *`; import it by name", shared=True)
+        if not places:
             if name in _BUILTINS and name not in self.pack.changed:
                 return Library(name)
             return Unknown(f"`{name}` is not defined in a way that can be followed", shared=True)
-        if len(nodes) > 1:
+        if len(places) > 1:
             return Unknown(f"`{name}` is bound more than once; give it one value", shared=True)
         if name in self.pack.changed:
             return Unknown(f"`{name}` is changed somewhere in the rules, or something of that name is", shared=True)
-        return self._defined(name, nodes[0])
+        return self._defined(name, places[0][1])
 
     def _defined(self, name: str, node: ast.stmt) -> Value:
         if isinstance(node, ast.FunctionDef):
@@ -158,7 +149,7 @@ class Module:
             return Unknown(f"`{name}` is not a plain constant", shared=True)
         found = self.evaluate(value, self)
         if isinstance(found, Const):
-            if _reachable(name, found.value, self.pack.reachable):
+            if changeable(found.value) and not self.pack.aliases.keep(name, found.value):
                 return Unknown(f"what `{name}` holds may be changed under another name; make it a tuple", shared=True)
             return Const(found.value, shared=True)
         if isinstance(found, Function | Library | PackModule):
@@ -166,9 +157,8 @@ class Module:
         return Unknown(f"`{name}` is not a constant that can be told without running it", shared=True)
 
     def _imported(self, name: str, node: ast.Import) -> Value:
-        (alias,) = [alias for alias in node.names if (alias.asname or alias.name.partition(".")[0]) == name][:1]
-        target = alias.name if alias.asname else name
-        return self.module(target)
+        alias = next(alias for alias in node.names if (alias.asname or alias.name.partition(".")[0]) == name)
+        return self.module(alias.name if alias.asname else name)
 
     def module(self, name: str) -> Value:
         """Return the module that is imported by `name`."""
@@ -176,7 +166,6 @@ class Module:
         if found is not None:
             found.evaluate = found.evaluate or self.evaluate
             return PackModule(found)
-        # A helper never hides a library, nor the other way round: the standard library was first.
         if name.partition(".")[0] in PURE_MODULES:
             return Library(name)
         return Unknown(f"module `{name}` is not followed", shared=True)
@@ -192,20 +181,21 @@ class Module:
                 return source.module.name(alias.name)
             return self.module(f"{node.module}.{alias.name}")
         if isinstance(source, Library):
-            return Library(f"{source.name}.{alias.name}")
+            if alias.name in self.pack.changed:
+                return Unknown(f"`{alias.name}` is changed somewhere in the rules", shared=True)
+            return self.of_library(f"{source.name}.{alias.name}")
         return Unknown(f"`{name}` comes from `{node.module}`, which is not followed", shared=True)
+
+    @staticmethod
+    def of_library(name: str) -> Value:
+        """Return what a dotted name of the library stands for."""
+        module, _, flag = name.partition(".")
+        found = getattr(re, flag, None) if module == "re" else None
+        return Const(int(found)) if isinstance(found, re.RegexFlag) else Library(name)
 
     def has(self, name: str) -> bool:
         """Tell whether the file binds `name`."""
         return name in self._bound
-
-
-def _reachable(name: str, value: object, reachable: set[str]) -> bool:
-    if not isinstance(value, list | dict | set):
-        return False
-    members = value.values() if isinstance(value, dict) else value
-    is_nested = any(isinstance(member, list | dict | set) for member in members)
-    return name in reachable or (is_nested and inside(name) in reachable)
 
 
 def _is_plain(node: ast.stmt) -> bool:

@@ -24,6 +24,8 @@ _NOT_CLASSES = {
     sre.CATEGORY_NOT_SPACE: r"[^ ]",
     sre.CATEGORY_NOT_WORD: r"[^0-9A-Za-z_]",
 }
+# Printable ASCII.
+_FIRST, _LAST = 0x20, 0x7E
 _MAX_LENGTH = 2000
 _MAX_REPEAT = 200
 # What a dot or an anchor does at a newline is of no concern: no text with one is looked at.
@@ -91,7 +93,7 @@ def _item(op: Any, argument: Any) -> str:
 
 
 def _literal(code: int) -> str:
-    if not 0x20 <= code <= 0x7E:
+    if not _FIRST <= code <= _LAST:
         # It occurs in no text that is looked at; a class of one keeps both engines from reading more into it.
         raise _Foreign
     character = chr(code)
@@ -99,7 +101,7 @@ def _literal(code: int) -> str:
 
 
 def _in_class(code: int) -> str:
-    if not 0x20 <= code <= 0x7E:
+    if not _FIRST <= code <= _LAST:
         raise _Foreign
     character = chr(code)
     return character if character.isalnum() or character in " _/:,;=@%<>\"'`!" else "\\" + character

@@ -8,16 +8,16 @@ from __future__ import annotations
 import ast
 
 from iota_engine.conditions import _forms as forms
+from iota_engine.conditions._calls import Given, follow
 from iota_engine.conditions._expressions import evaluate
 from iota_engine.conditions._follow import Frame, TooMuch, Walk
 from iota_engine.conditions._modules import Module, Pack
-from iota_engine.conditions._statements import run
 from iota_engine.conditions._truth import truth
 from iota_engine.conditions._values import EVENT, Function, Unknown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from iota_engine.conditions._forms import Condition
@@ -29,9 +29,14 @@ _MAX_SIZE = 3000
 class Conditions:
     """The conditions of one pack's rules."""
 
-    def __init__(self, helpers: dict[str, ast.Module], others: Iterable[ast.Module]) -> None:
-        """`helpers` by the name they are imported by, `others` all other files."""
-        self._pack = Pack(helpers, others)
+    def __init__(
+        self, helpers: dict[str, ast.Module], others: Iterable[ast.Module], hidden: Callable[[str], bool]
+    ) -> None:
+        """`helpers` by the name they are imported by, `others` all other files.
+
+        `hidden` tells of a top-level name whether something installed is imported in place of a helper.
+        """
+        self._pack = Pack(helpers, others, hidden)
 
     def of(self, syntax: ast.Module, *, is_panther: bool) -> Condition:
         """Return the condition of the rule in a file."""
@@ -48,30 +53,30 @@ class Conditions:
             return forms.anything("`rule` is not a plain function")
         walk = Walk(self._pack, is_panther=is_panther)
         frame = Frame(walk, module, {})
-        if not _takes_event(rule.node, frame):
+        if not _takes_event(rule.node):
             return forms.anything("`rule` takes more than the event")
+        line = rule.node.lineno
         try:
-            value = run(rule.node, frame)
-            found = forms.disjunction((*walk.touching, truth(value, frame)))
+            value = follow(rule.node, rule, Given([EVENT]), frame)
+            found = truth(value, frame)
         except (TooMuch, RecursionError):
-            return forms.anything(f"line {rule.node.lineno}: it branches too much; split the rule or use a table")
+            return forms.anything(f"line {line}: it branches too much; split the rule or use a table")
+        # What is used there outlives the call: whatever is known of the answer, the call must be made.
+        touched = forms.choose(walk.touching)
+        found = forms.choice(touched, forms.anything(f"{walk.why}; it outlives the call, which must be made"), found)
         if not forms.may_hold(found):
             # It is asked all the same: what it does instead of matching should be seen.
-            return forms.anything(f"line {rule.node.lineno}: it can never match")
+            return forms.anything(f"line {line}: it can never match")
         if forms.size(found) > _MAX_SIZE:
-            return forms.anything(f"line {rule.node.lineno}: its condition is too large; split the rule or use a table")
+            return forms.anything(f"line {line}: its condition is too large; split the rule or use a table")
         return found
 
 
-def _takes_event(node: ast.FunctionDef, frame: Frame) -> bool:
+def _takes_event(node: ast.FunctionDef) -> bool:
     arguments = node.args
-    if len(arguments.posonlyargs) + len(arguments.args) != 1 or arguments.vararg or arguments.kwonlyargs:
+    if arguments.vararg or arguments.kwarg or arguments.kwonlyargs:
         return False
-    if any(isinstance(child, ast.Yield | ast.YieldFrom) for child in ast.walk(node)):
-        return False
-    (parameter,) = [*arguments.posonlyargs, *arguments.args]
-    frame.names[parameter.arg] = EVENT
-    return arguments.kwarg is None
+    return len(arguments.posonlyargs) + len(arguments.args) == 1 and not arguments.defaults
 
 
 def _top_level(node: ast.expr, module: Module) -> Any:

@@ -6,7 +6,21 @@ In: a value. Out: a condition. Separate because expressions, calls and statement
 from __future__ import annotations
 
 from iota_engine.conditions import _forms as forms
-from iota_engine.conditions._values import Const, Either, Raised, Several, Term, Test, Unknown, Value
+from iota_engine.conditions._values import (
+    Bound,
+    Const,
+    Either,
+    Function,
+    Library,
+    Opaque,
+    Raised,
+    Several,
+    Stream,
+    Term,
+    Test,
+    Unknown,
+    Value,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,54 +29,52 @@ if TYPE_CHECKING:
     from iota_engine.conditions._follow import Frame
     from iota_engine.conditions._forms import Condition
 
-_EXACT = 10**15
-
 
 def truth(value: Value, frame: Frame) -> Condition:
     """Return when `value` is truthy."""
     frame.walk.step()
-    if isinstance(value, Const):
-        return forms.ALWAYS if value.value else forms.NEVER
-    if isinstance(value, Test):
-        return value.condition
-    if isinstance(value, Term):
-        if problem := comparable(value, frame, None):
-            return forms.anything(problem.reason)
-        return forms.anything("the event itself") if value.is_event else {"op": "truthy", "term": value.form()}
-    if isinstance(value, Either):
-        return forms.choice(value.test, truth(value.yes, frame), truth(value.no, frame))
-    if isinstance(value, Raised):
-        return forms.RAISES
-    if isinstance(value, Unknown):
-        return forms.anything(value.reason)
-    if isinstance(value, Several):
-        return forms.ALWAYS if value.items else forms.NEVER
-    return forms.ALWAYS
+    match value:
+        case Const():
+            return forms.ALWAYS if value.value else forms.NEVER
+        case Test():
+            return value.condition
+        case Term():
+            if problem := comparable(value, frame, None):
+                return forms.anything(problem.reason)
+            return forms.anything("the event itself") if value.is_event else {"op": "truthy", "term": value.form()}
+        case Either():
+            return forms.choice(value.test, truth(value.yes, frame), truth(value.no, frame))
+        case Raised():
+            return forms.RAISES
+        case Unknown():
+            return forms.anything(value.reason)
+        case Several():
+            return forms.ALWAYS if value.items else forms.NEVER
+        case Function() | Opaque() | Stream():
+            return forms.ALWAYS
+        case Library() if "." not in value.name:
+            return forms.ALWAYS
+        case Bound(name=name):
+            return forms.anything(f"line {frame.line}: what `{name}` is; call it")
+    return forms.anything(f"line {frame.line}: something of the library; compare with a constant")
 
 
 def comparable(term: Term, frame: Frame, node: ast.AST | None) -> Unknown | None:
     """Return why a term cannot be written here: an item is known only in its own loop."""
     if term.depth and term.depth != frame.loops:
-        line = getattr(node, "lineno", frame.line)
-        return Unknown(f"line {line}: an item of an outer loop")
+        return frame.unknown(node, "an item of an outer loop; use one loop, or a helper")
     return None
 
 
-def scalar(value: object) -> bool:
-    """Tell whether a constant can be written in a condition and compares there as in Python."""
-    if value is None or isinstance(value, bool):
-        return True
-    if isinstance(value, str):
-        return value.isascii()
-    if isinstance(value, int):
-        return abs(value) < _EXACT
-    return isinstance(value, float) and value == value and abs(value) < 1e300  # noqa: PLR0124
-
-
-def constant(value: object) -> object | None:
-    """Return what a step can take as a default, in a one-element tuple; None if it cannot."""
-    if scalar(value) or (isinstance(value, dict | list) and not value):
-        return (value,)
-    if isinstance(value, list) and all(scalar(each) for each in value):
-        return (value,)
-    return None
+def risky(value: Value, frame: Frame) -> None:
+    """Note that a value may raise which nobody may look at."""
+    if isinstance(value, Const | Function | Library | Bound | Opaque | Stream) or (
+        isinstance(value, Term) and value.cannot_raise
+    ):
+        return
+    if isinstance(value, Several):
+        # Its items were noted when it was made.
+        return
+    found = truth(value, frame)
+    if forms.may_raise(found):
+        frame.walk.risks.append(found)

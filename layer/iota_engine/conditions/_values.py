@@ -50,13 +50,7 @@ class Term(Value):
     @property
     def cannot_raise(self) -> bool:
         """It comes to be for every event."""
-        first, *rest = self.steps or (None,)
-        return (
-            not self.depth
-            and isinstance(first, dict)
-            and ("get" in first or "deep" in first)
-            and all(isinstance(step, dict) and "or" in step for step in rest)
-        )
+        return self.is_event or (not self.depth and forms.never_raises(list(self.steps)))
 
     def form(self) -> list[Any]:
         """Return the term as the pack writes it."""
@@ -84,6 +78,14 @@ class Several(Value):
     """A tuple or list of values that are not all constant."""
 
     items: tuple[Value, ...]
+    is_list: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Stream(Value):
+    """What is used up by the first that walks through it: a generator, `zip`, `enumerate`."""
+
+    of: Value
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,14 +132,78 @@ class Raised(Value):
 
 @dataclass(frozen=True, eq=False)
 class Unknown(Value):
-    """Not understood, and why. `shared`: it outlives the call, so touching it may change what later calls see."""
+    """Not understood, and why. `shared`: it outlives the call, so touching it may change what later calls see.
+
+    `own`: a list, dict or set that this very call has made.
+    """
 
     reason: str
     shared: bool = False
+    own: bool = False
 
 
 NONE = Const(None)
 EVENT = Term()
+
+
+def is_own(value: Value) -> bool:
+    """Tell whether a value is, or holds, something that this call has made and could change."""
+    match value:
+        case Const():
+            return not value.shared and changeable(value.value)
+        case Several():
+            return value.is_list or any(map(is_own, value.items))
+        case Either():
+            return is_own(value.yes) or is_own(value.no)
+        case Bound() | Stream():
+            return is_own(value.of)
+        case Term():
+            # What `split` made, or a default that stands in for what is missing.
+            return any(_makes(step) for step in value.steps)
+        case Unknown():
+            return value.own
+    return False
+
+
+def _makes(step: Any) -> bool:
+    return isinstance(step, dict) and (
+        "split" in step or any(isinstance(step.get(name), list | dict) for name in ("default", "or"))
+    )
+
+
+def changeable(value: object) -> bool:
+    """Tell whether a constant is, or holds, a list, dict or set."""
+    if isinstance(value, tuple):
+        return any(map(changeable, value))
+    return isinstance(value, list | dict | set) or (isinstance(value, Value) and is_own(value))
+
+
+def of_item(value: Value) -> bool:
+    """Tell whether a value speaks of the item of a loop over the event."""
+    match value:
+        case Term():
+            return value.depth > 0
+        case Test():
+            return forms.is_of_item(value.condition)
+        case Either():
+            return forms.is_of_item(value.test) or of_item(value.yes) or of_item(value.no)
+        case Several():
+            return any(map(of_item, value.items))
+        case Bound() | Stream():
+            return of_item(value.of)
+        case Function():
+            return any(map(of_item, value.around.values()))
+        case Const():
+            return _holds_item(value.value)
+    return False
+
+
+def _holds_item(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_item, value.values()))
+    if isinstance(value, list | tuple | set | frozenset):
+        return any(map(_holds_item, value))
+    return isinstance(value, Value) and of_item(value)
 
 
 def leaves(value: Value, change: Callable[[Value], Value]) -> Value:
@@ -149,7 +215,7 @@ def leaves(value: Value, change: Callable[[Value], Value]) -> Value:
 
 def either(test: Condition, yes: Value, no: Value) -> Value:
     """Return a value that depends on a condition."""
-    if test == forms.ALWAYS or yes is no:
+    if test == forms.ALWAYS:
         return yes
     if test == forms.NEVER:
         return no
