@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from iota_engine.conditions import _forms as forms
 from iota_engine.conditions._constants import compares, folded, loose, solid
 from iota_engine.conditions._patterns import glob, portable
 from iota_engine.conditions._truth import comparable, truth
@@ -60,6 +61,8 @@ _WITHOUT_ORDER = frozenset(("set", "frozenset", "sorted", "len", "min", "max"))
 _HOLDING = frozenset(("tuple", "list", "dict", "len", "enumerate", "zip"))
 _STREAMS = frozenset(("enumerate", "zip"))
 _MAX_RANGE = 10_000
+# Every text that is an IPv4 or IPv6 address, and some that are not.
+_ADDRESS = "^[0-9.]+$|:"
 # Builtins that change nothing.
 _CALM = frozenset(
     """
@@ -93,6 +96,8 @@ def library(node: ast.Call, name: str, given: Given, frame: Frame) -> Value:
             return leaves(values[0], lambda of: _measured(node, name, of, frame))
         if name in ("fnmatch.fnmatch", "fnmatch.fnmatchcase") and len(values) == 2:  # noqa: PLR2004
             return _glob(node, values[0], values[1], frame)
+        if name == "ipaddress.ip_address" and len(values) == 1:
+            return leaves(values[0], lambda of: _address(node, of, frame))
         if name in _MAKERS and (found := _made(node, name, values, frame)) is not None:
             return found
     if name.startswith("re."):
@@ -139,6 +144,18 @@ def _measured(node: ast.AST, name: str, of: Value, frame: Frame) -> Value:
     if isinstance(of, Raised | Unknown):
         return of
     return frame.unknown(node, f"`{name}` is not followed")
+
+
+def _address(node: ast.AST, of: Value, frame: Frame) -> Value:
+    """Return an address, of which nothing is known, if the value may be one: other texts raise."""
+    unknown = frame.unknown(node, "what an address is asked is not followed")
+    if not isinstance(of, Term) or of.is_event:
+        return of if isinstance(of, Raised) else unknown
+    if problem := comparable(of, frame, node):
+        return problem
+    is_text = {"op": "is_type", "term": of.form(), "types": ["str"]}
+    looks = {"op": "matches", "term": of.form(), "pattern": _ADDRESS}
+    return either(forms.disjunction((forms.negation(is_text), looks)), unknown, Raised())
 
 
 def _instance(node: ast.AST, of: Value, kinds: Value, frame: Frame) -> Value:

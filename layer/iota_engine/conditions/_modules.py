@@ -150,7 +150,8 @@ class Module:
         found = self.evaluate(value, self)
         if isinstance(found, Const):
             if changeable(found.value) and not self.pack.aliases.keep(name, found.value):
-                return Unknown(f"what `{name}` holds may be changed under another name; make it a tuple", shared=True)
+                # Looking at it changes nothing; whoever changes it is met where that is done.
+                return Unknown(f"what `{name}` holds may be changed under another name; make it a tuple")
             return Const(found.value, shared=True)
         if isinstance(found, Function | Library | PackModule):
             return found

@@ -11,6 +11,7 @@ from iota_engine.conditions import _forms as forms
 from iota_engine.conditions._calls import Given, follow
 from iota_engine.conditions._expressions import evaluate
 from iota_engine.conditions._follow import Frame, TooMuch, Walk
+from iota_engine.conditions._hooks import without_hooks
 from iota_engine.conditions._modules import Module, Pack
 from iota_engine.conditions._truth import truth
 from iota_engine.conditions._values import EVENT, Function, Unknown
@@ -36,7 +37,10 @@ class Conditions:
 
         `hidden` tells of a top-level name whether something installed is imported in place of a helper.
         """
-        self._pack = Pack(helpers, others, hidden)
+        trees = list(others)
+        self._plain = {id(tree): without_hooks(tree) for tree in (*helpers.values(), *trees)}
+        named = {name: self._plain[id(tree)] for name, tree in helpers.items()}
+        self._pack = Pack(named, [self._plain[id(tree)] for tree in trees], hidden)
 
     def of(self, syntax: ast.Module, *, is_panther: bool) -> Condition:
         """Return the condition of the rule in a file."""
@@ -44,7 +48,7 @@ class Conditions:
             return forms.anything(
                 f"`{self._pack.reflective}` is used in the rules or their helpers: any name may change"
             )
-        module = Module(self._pack, syntax)
+        module = Module(self._pack, self._plain[id(syntax)])
         module.evaluate = _top_level
         rule = module.name("rule")
         if isinstance(rule, Unknown):
