@@ -13,6 +13,9 @@ use super::program::{Const, Key, Node, NodeId, Order, Program, Step, TermId, Tes
 use super::project::{Member, Paths, Slots};
 use super::value::{Found, List, Object, Value, lookup};
 
+/// Lists within lists could keep us for ever: after so many items of one record the rest is not known.
+const ITEMS: u32 = 1 << 16;
+
 /// What a term comes to.
 pub(super) enum Got<'a> {
     Value(Value<'a>),
@@ -42,9 +45,16 @@ pub(super) struct Evaluation<'a> {
     pub(super) record: &'a [u8],
     pub(super) slots: &'a Slots,
     pub(super) memo: &'a mut Memo,
+    /// How many more items `some` may look at.
+    items: u32,
 }
 
 impl<'a> Evaluation<'a> {
+    /// Of a record that was projected into `slots`.
+    pub(super) fn new(program: &'a Program, record: &'a [u8], slots: &'a Slots, memo: &'a mut Memo) -> Self {
+        Self { program, record, slots, memo, items: ITEMS }
+    }
+
     /// The outcomes of a whole condition.
     #[inline]
     pub(super) fn outcomes(&mut self, node: NodeId) -> Outcomes {
@@ -100,9 +110,16 @@ impl<'a> Evaluation<'a> {
 
     fn some(&mut self, list: TermId, body: NodeId, item: Option<&Value<'a>>) -> Outcomes {
         match self.term(list, item) {
-            Got::Value(Value::List(list)) => {
-                Outcomes::chain(Outcomes::F, list.values().map(|value| self.node(body, Some(&value))))
-            }
+            Got::Value(Value::List(list)) => Outcomes::chain(
+                Outcomes::F,
+                list.values().map(|value| match self.items.checked_sub(1) {
+                    Some(left) => {
+                        self.items = left;
+                        self.node(body, Some(&value))
+                    }
+                    None => Outcomes::ALL,
+                }),
+            ),
             Got::Value(Value::Null | Value::Bool(_) | Value::Number { .. } | Value::OddNumber { .. }) => Outcomes::R,
             Got::Raises => Outcomes::R,
             Got::Value(_) | Got::Unknown => Outcomes::ALL,

@@ -5,7 +5,8 @@
 
 use super::evaluate::{Evaluation, Got};
 use super::outcome::Outcomes;
-use super::program::{Const, Node, NodeId, Order, Pattern, Program, Step, Term, TermId, Test};
+use super::pattern::Pattern;
+use super::program::{Const, Node, NodeId, Order, Program, Step, Term, TermId, Test};
 use super::value::{List, Object, Value};
 
 /// Longer values and sets are cut.

@@ -13,6 +13,7 @@ mod index;
 #[cfg(test)]
 mod naive;
 mod outcome;
+mod pattern;
 mod program;
 mod project;
 mod value;
@@ -101,7 +102,7 @@ impl Prefilter {
         found.clear();
         project(&self.program.paths, slots, record.as_bytes())?;
         memo.next_round(self.program.nodes.len());
-        Some((Evaluation { program: &self.program, record: record.as_bytes(), slots, memo }, found))
+        Some((Evaluation::new(&self.program, record.as_bytes(), slots, memo), found))
     }
 
     /// The rules that may match `record`.

@@ -5,21 +5,16 @@
 //! most once for a record, however many rules ask.
 
 use std::hash::Hash;
-use std::sync::OnceLock;
 
 use foldhash::fast::FixedState;
 use indexmap::IndexSet;
-use regex::bytes::{Regex, RegexBuilder};
 use serde_json::value::RawValue;
 
 use super::condition::{Condition, Op, Step as Written, StepWith, Type};
 use super::outcome::Outcomes;
+use super::pattern::Pattern;
 use super::project::{Paths, PathsBuilder};
 use super::value::{List, Object, Value};
-
-/// A pattern that needs more is not understood.
-const PATTERN_BYTES: usize = 1 << 20;
-const PATTERN_NESTING: u32 = 64;
 
 pub(super) type NodeId = u32;
 pub(super) type TermId = u32;
@@ -173,27 +168,6 @@ impl Const {
     }
 }
 
-/// A regular expression, compiled when it is first needed.
-pub(super) struct Pattern {
-    pub(super) text: Box<str>,
-    compiled: OnceLock<Option<Regex>>,
-}
-
-impl Pattern {
-    /// `None` if it is not understood.
-    pub(super) fn regex(&self) -> Option<&Regex> {
-        let compile = || {
-            if !self.text.is_ascii() {
-                return None;
-            }
-            let mut builder = RegexBuilder::new(&self.text);
-            builder.unicode(false).size_limit(PATTERN_BYTES).dfa_size_limit(PATTERN_BYTES);
-            builder.nest_limit(PATTERN_NESTING).build().ok()
-        };
-        self.compiled.get_or_init(compile).as_ref()
-    }
-}
-
 /// Things with numbers, each there once.
 type Interned<T> = IndexSet<T, FixedState>;
 
@@ -247,13 +221,12 @@ impl Builder {
     }
 
     pub(super) fn build(self) -> Program {
-        let patterns = self.patterns.into_iter().map(|text| Pattern { text, compiled: OnceLock::new() });
         Program {
             nodes: self.nodes.into_iter().collect(),
             of_item: self.of_item,
             terms: self.terms.into_iter().collect(),
             paths: self.paths.build(),
-            patterns: patterns.collect(),
+            patterns: self.patterns.into_iter().map(Pattern::new).collect(),
         }
     }
 
