@@ -44,14 +44,14 @@ def build() -> dict[str, bytes]:
     out["expected-alerts.json"] = pretty(
         [
             {
-                "rule_id": step.rule,
+                "rule_id": rule,
                 "event_id": step.record["eventID"],
                 "event_time": step.record["eventTime"],
                 "event_name": step.record["eventName"],
                 "keys": [key for key, content in bucket.items() if step.record in content.get("Records", [])],
             }
             for step in steps
-            if step.rule
+            for rule in step.rules
         ]
     )
     out["README.md"] = readme(steps)
@@ -65,7 +65,7 @@ def readme(steps: list[Step]) -> bytes:
     rows = ["| time | event | what happens | caught by |", "|---|---|---|---|"]
     for step in steps:
         entry = step.record
-        caught = f"`{step.rule}`" if step.rule else ""
+        caught = ", ".join(f"`{rule}`" for rule in step.rules)
         row = f"| {entry['eventTime'][11:19]} | `{entry['eventName']}` | {step.meaning} | {caught} |"
         # Repeated steps differ in their time alone: one row stands for all.
         if row[11:] != rows[-1][11:]:

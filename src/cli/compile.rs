@@ -7,6 +7,8 @@ use clap::Args;
 
 use super::engine::Engine;
 use super::{EngineArgs, Outcome, show};
+use crate::prefilter::Prefilter;
+use crate::rulepack::Rulepack;
 
 /// Build the rulepack.
 #[derive(Args)]
@@ -56,6 +58,8 @@ pub(super) fn run(args: &CompileArgs) -> anyhow::Result<Outcome> {
         std::fs::copy(bundled, output).with_context(|| format!("can't write `{}`", output.display()))?;
     }
     show::compiled(&report, &target, args.verbose);
+    let pack = Rulepack::load(&target, None)?;
+    show::coverage(Prefilter::new(&pack)?.coverage(), &report);
     // A rule that can't load is a detection that does not happen.
     Ok(if report.failed.is_empty() { Outcome::Ran } else { Outcome::No })
 }

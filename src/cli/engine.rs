@@ -44,6 +44,14 @@ pub(super) struct Report {
     pub(super) rules: usize,
     pub(super) failed: Vec<crate::rulepack::Unloaded>,
     pub(super) listed: Vec<crate::rulepack::Unloaded>,
+    pub(super) unconditioned: Vec<Unconditioned>,
+}
+
+/// A rule that goes to Python with every record, and why.
+#[derive(Deserialize)]
+pub(super) struct Unconditioned {
+    pub(super) id: String,
+    pub(super) reason: String,
 }
 
 impl Engine {

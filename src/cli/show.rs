@@ -8,6 +8,7 @@ use super::engine::Report;
 use crate::config::no_color;
 use crate::engine::Refused;
 use crate::model::Severity;
+use crate::prefilter::Coverage;
 use crate::report::Totals;
 use crate::rulepack::{Rulepack, Unloaded};
 
@@ -65,6 +66,17 @@ pub(super) fn unconfined(refused: &[Refused]) {
         let rungs: Vec<String> = refused.iter().map(|refused| format!("{} ({})", refused.rung, refused.why)).collect();
         note(&format!("rules ran without {}; see docs/security.md", rungs.join(", ")));
     }
+}
+
+/// How well the rules are understood: what each costs follows from it.
+pub(super) fn coverage(coverage: Coverage, report: &Report) {
+    for rule in report.unconditioned.iter().take(LISTED) {
+        note(&format!("`{}` is asked about every record: {}", rule.id, rule.reason));
+    }
+    note(&format!(
+        "conditions: {} indexed by event name or source, {} looked at for every record, {} without; docs/rulepack.md",
+        coverage.indexed, coverage.conditioned, coverage.unconditioned
+    ));
 }
 
 /// What a scan came to.
