@@ -101,7 +101,9 @@ def attribute(node: ast.AST, of: Value, name: str, frame: Frame) -> Value:
         if name in frame.walk.pack.changed:
             return frame.shared(node, f"`{name}` is changed somewhere in the rules")
         return frame.module.of_library(f"{of.name}.{name}")
-    return of if isinstance(of, Raised) else Bound(of, name)
+    if isinstance(of, Raised) or (isinstance(of, Const) and not hasattr(of.value, name)):
+        return Raised()
+    return Bound(of, name)
 
 
 def subscript(node: ast.AST, of: Value, key: Value, frame: Frame) -> Value:

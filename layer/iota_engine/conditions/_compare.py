@@ -79,13 +79,23 @@ def _constants(left: object, op: ast.cmpop, right: object) -> Condition | None:
             return forms.ALWAYS if left is right else forms.NEVER
         return None
     # What only walks through a dict is looked into as a list, but equals none.
-    looks = isinstance(op, ast.In) and isinstance(right, View) and scalar(left)
-    if not looks and not (compares(left) and compares(right)):
+    is_view = isinstance(op, ast.In) and isinstance(right, View) and all(map(compares, right))
+    if not compares(left) or not (is_view or compares(right)):
         return None
+    if is_view and right.is_hashed and not _hashable(left):
+        return forms.RAISES
     try:
         return forms.ALWAYS if _PYTHON[type(op)](left, right) else forms.NEVER
     except TypeError:
         return forms.RAISES
+
+
+def _hashable(value: object) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
 
 
 def _equal(left: Value, right: Value) -> Condition | None:

@@ -11,7 +11,7 @@ import ast
 from iota_engine.conditions import _forms as forms
 from iota_engine.conditions._constants import collected, is_loose, items_of, ordered_items
 from iota_engine.conditions._expressions import condition, evaluate
-from iota_engine.conditions._truth import comparable, truth
+from iota_engine.conditions._truth import comparable, risky, truth
 from iota_engine.conditions._values import (
     Const,
     Either,
@@ -21,7 +21,6 @@ from iota_engine.conditions._values import (
     Test,
     Unknown,
     Value,
-    either,
     leaves,
 )
 
@@ -77,7 +76,10 @@ def _unrolled(elements: list[ast.expr], generators: list[ast.comprehension], fra
     """Return the values of the elements for every round over constants; None if it is not that plain."""
     inner = frame.branch()
     if not generators:
-        return [[evaluate(element, inner) for element in elements]]
+        found = [evaluate(element, inner) for element in elements]
+        for value in found:
+            risky(value, inner)
+        return [found]
     first = generators[0]
     source = evaluate(first.iter, inner)
     items = ordered_items(source)
@@ -184,23 +186,24 @@ def bind(target: ast.expr, value: Value, frame: Frame) -> bool:
     if not isinstance(target, ast.Tuple | ast.List):
         return False
     if isinstance(value, Either):
-        return all(bind(part, _part(value, at, len(target.elts)), frame) for at, part in enumerate(target.elts))
+        return _comes_apart(value, len(target.elts)) and all(
+            bind(part, _part(value, at), frame) for at, part in enumerate(target.elts)
+        )
     items = ordered_items(value)
     if items is None or len(items) != len(target.elts):
         return False
     return all(bind(part, item, frame) for part, item in zip(target.elts, items, strict=True))
 
 
-def _part(value: Either, at: int, length: int) -> Value:
-    def part(each: Value) -> Value:
-        if isinstance(each, Raised | Unknown):
-            return each
-        items = ordered_items(each)
-        if items is None:
-            return Unknown("a value that is taken apart")
-        return items[at] if len(items) == length else Raised()
+def _comes_apart(value: Value, length: int) -> bool:
+    """Tell whether every alternative of a value has that many items, or raises."""
+    if isinstance(value, Either):
+        return _comes_apart(value.yes, length) and _comes_apart(value.no, length)
+    return isinstance(value, Raised) or len(ordered_items(value) or ()) == length
 
-    return leaves(either(value.test, value.yes, value.no), part)
+
+def _part(value: Either, at: int) -> Value:
+    return leaves(value, lambda each: each if isinstance(each, Raised) else (ordered_items(each) or [])[at])
 
 
 def unbind(target: ast.AST, frame: Frame, why: Unknown) -> None:

@@ -128,6 +128,8 @@ def _name(name: str, node: ast.expr, frame: Frame) -> Value:
 
 def closure(node: ast.FunctionDef | ast.Lambda, frame: Frame) -> Function:
     """Return a function that is made here; it sees what names around it stand for when it is called, not now."""
+    for default in (*node.args.defaults, *filter(None, node.args.kw_defaults)):
+        risky(evaluate(default, frame), frame)
     around: dict[str, Value] = {}
     for name in frame.own | frame.names.keys():
         value = frame.names.get(name)

@@ -199,5 +199,6 @@ def _glob(node: ast.AST, of: Value, pattern: Value, frame: Frame) -> Value:
     if isinstance(pattern, Const) and isinstance(pattern.value, str):
         text = glob(pattern.value)
         if text is not None:
-            return leaves(of, lambda each: searched(node, text, 0, "fullmatch", each, frame))
+            found = leaves(of, lambda each: searched(node, text, 0, "fullmatch", each, frame))
+            return found if isinstance(found, Raised | Unknown) else Test(truth(found, frame))
     return frame.unknown(node, "`fnmatch` with a pattern that is not constant, or has `[`")

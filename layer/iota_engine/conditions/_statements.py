@@ -45,16 +45,16 @@ def run(function: ast.FunctionDef, frame: Frame) -> Value:
     return block(function.body, frame, lambda _: NONE, Exits())
 
 
-def block(body: list[ast.stmt], frame: Frame, after: Next, exits: Exits) -> Value:
+def block(body: list[ast.stmt], frame: Frame, then: Next, exits: Exits) -> Value:
     """Return what the function gives back from here: these statements, then what is after them."""
     if not body:
-        return after(frame)
+        return then(frame)
     node, rest = body[0], body[1:]
     frame.walk.step()
     frame.line = getattr(node, "lineno", frame.line)
 
     def on(next_frame: Frame) -> Value:
-        return block(rest, next_frame, after, exits)
+        return block(rest, next_frame, then, exits)
 
     match node:
         case ast.Return() | ast.Raise():
@@ -77,10 +77,10 @@ def block(body: list[ast.stmt], frame: Frame, after: Next, exits: Exits) -> Valu
         case ast.Continue() if exits.again is not None:
             return exits.again(frame)
         case ast.FunctionDef(decorator_list=[]):
-            for default in (*node.args.defaults, *filter(None, node.args.kw_defaults)):
-                evaluate(default, frame)
+            mark = len(frame.walk.risks)
             frame.names[node.name] = closure(node, frame)
-            return on(frame)
+            risk = frame.walk.taken(mark)
+            return after(risk, on(frame))
     return _compound(node, frame, on, exits)
 
 

@@ -68,7 +68,7 @@ def comparable(term: Term, frame: Frame, node: ast.AST | None) -> Unknown | None
 
 def risky(value: Value, frame: Frame) -> None:
     """Note that a value may raise which nobody may look at."""
-    if isinstance(value, Const | Function | Library | Bound | Opaque | Stream) or (
+    if isinstance(value, Const | Function | Library | Opaque | Stream) or (
         isinstance(value, Term) and value.cannot_raise
     ):
         return
