@@ -151,7 +151,9 @@ def _value(term, event, item):
 def _step(step, value, is_event):
     if isinstance(step, str):
         return _STEPS[step](value, is_event)
-    ((name, argument),) = [(name, step[name]) for name in ("get", "item", "deep", "at", "or", "split", "replace") if name in step]
+    ((name, argument),) = [
+        (name, step[name]) for name in ("get", "item", "deep", "at", "or", "split", "replace") if name in step
+    ]
     return _STEPS[name](value, argument, step, is_event)
 
 

@@ -129,11 +129,14 @@ def any_or_all(node: ast.Call, argument: ast.expr, frame: Frame, *, is_any: bool
     items = items_of(source)
     if items is None:
         return frame.unknown(node, "`any` or `all` of something that is not a list of the rule's own")
-    return Test(_join([truth(item, frame) for item in items], is_any=is_any, loose=is_loose(source)))
+    return Test(_join([truth(item, frame) for item in items], source, frame, is_any=is_any))
 
 
-def _join(parts: list[Condition], *, is_any: bool, loose: bool) -> Condition:
-    parts = [forms.unordered(part) for part in parts] if loose else parts
+def _join(parts: list[Condition], source: Value, frame: Frame, *, is_any: bool) -> Condition:
+    if is_loose(source):
+        # Any of them may be the first.
+        frame.walk.risks += [part for part in parts if forms.may_raise(part)]
+        parts = [forms.unordered(part) for part in parts]
     return forms.disjunction(parts) if is_any else forms.conjunction(parts)
 
 
@@ -162,7 +165,7 @@ def _over(element: ast.expr, generators: list[ast.comprehension], frame: Frame, 
             if part is None:
                 return None
             parts.append(part)
-        return _join(parts, is_any=is_any, loose=is_loose(source))
+        return _join(parts, source, frame, is_any=is_any)
     if isinstance(source, Raised):
         return forms.RAISES
     if isinstance(source, Term) and not source.is_event and isinstance(first.target, ast.Name):

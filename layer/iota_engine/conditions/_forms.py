@@ -57,7 +57,10 @@ def conjunction(parts: Iterable[Condition]) -> Condition:
 def disjunction(parts: Iterable[Condition]) -> Condition:
     """Return the parts joined as `or` joins them, left to right."""
     joined = _joined("any", parts, NEVER, ALWAYS)
-    return {**joined, "of": _merged(joined["of"])} if joined["op"] == "any" else joined
+    if joined["op"] != "any":
+        return joined
+    merged = _merged(joined["of"])
+    return merged[0] if len(merged) == 1 else {"op": "any", "of": merged}
 
 
 def _joined(op: str, parts: Iterable[Condition], neutral: Condition, final: Condition) -> Condition:
