@@ -14,10 +14,22 @@ KEYS = ("eventName", "eventSource", "a", "b", "u", "l", "m", "n", "s")
 SUBKEYS = ("t", "k", "arn", "a", "n", "l")
 WORDS = ("x", "y", "ConsoleLogin", "root", "abc", "k", "", "X:Y", "a.b", "K", "10.0.0.1", "svc-x", "1", "s s")
 NUMBERS = ("0", "1", "2", "-1", "1.0", "1.5", "10", "True", "False", "None")
-PATTERNS = (r"^x", r"y$", r"[a-k]+", r"\d+\.\d", r"(?i)abc|root", r"a.?b", r"\bx\b", r"^[^:]*:Y", r"s\ss", r"", r"k{1,2}")
+PATTERNS = (
+    r"^x",
+    r"y$",
+    r"[a-k]+",
+    r"\d+\.\d",
+    r"(?i)abc|root",
+    r"a.?b",
+    r"\bx\b",
+    r"^[^:]*:Y",
+    r"s\ss",
+    r"",
+    r"k{1,2}",
+)
 GLOBS = ("x*", "*y", "a?c", "*", "svc-?", "")
 
-HELPER = '''
+HELPER = """
 import re
 from fnmatch import fnmatch
 
@@ -92,7 +104,7 @@ def found(event):
 
 
 lazy = lambda value: value == "x"
-'''
+"""
 
 
 class Program:
@@ -152,7 +164,9 @@ class Program:
 
     def _safe(self, _depth: int) -> str:
         key = repr(self.random.choice(TEXTS))
-        return self.pick(f"event.get({key}, {self.word()})", f"(event.get({key}) or {self.word()})", f"str(event.get({key}))")
+        return self.pick(
+            f"event.get({key}, {self.word()})", f"(event.get({key}) or {self.word()})", f"str(event.get({key}))"
+        )
 
     def _item(self, _depth: int) -> str:
         return f"event[{self._key()}]"
@@ -164,14 +178,18 @@ class Program:
     def _path(self, _depth: int) -> str:
         key = self.pick("'u'", "'u'", "'u'", self._key())
         root = self.pick(f"event.get({key}, {{}})", f"(event.get({key}) or {{}})", f"event[{key}]")
-        return self.pick(f"{root}.get({self._sub()}, {self.const()})", f"{root}.get({self._sub()})", f"{root}[{self._sub()}]")
+        return self.pick(
+            f"{root}.get({self._sub()}, {self.const()})", f"{root}.get({self._sub()})", f"{root}[{self._sub()}]"
+        )
 
     def _name(self, _depth: int) -> str:
         return self.random.choice(self.names)
 
     def _of_item(self, _depth: int) -> str:
         item = self.random.choice(self.items)
-        return self.pick(item, f"{item}.get({self._sub()})", f"{item}[{self._sub()}]", f"{item}.lower()", f"{item}.get('l', [])")
+        return self.pick(
+            item, f"{item}.get({self._sub()})", f"{item}[{self._sub()}]", f"{item}.lower()", f"{item}.get('l', [])"
+        )
 
     def _method(self, depth: int) -> str:
         of = self.term(depth) if self.chance(0.3) else self._safe(depth)
@@ -201,7 +219,9 @@ class Program:
 
     def _table(self, depth: int) -> str:
         value = self.term(depth)
-        table = self.pick("TABLE", "helpers.TABLE", "BY_KEY", "{}", "{'x': event.get('a'), 'y': 1}", "{True: 'x', 1.5: 'y'}")
+        table = self.pick(
+            "TABLE", "helpers.TABLE", "BY_KEY", "{}", "{'x': event.get('a'), 'y': 1}", "{True: 'x', 1.5: 'y'}"
+        )
         return self.pick(
             f"{table}.get({value})", f"{table}.get({value}, {self.const()})", f"{table}.get({value}, {value})",
             f"DISPATCH.get({value}, lambda e: {self.word()})(event)", f"LOCAL[{value}]" if self.chance(0.2) else f"LOCAL.get({value})",
@@ -261,7 +281,9 @@ class Program:
         return f"{self.term(depth)} {op} {self.collection(depth)}"
 
     def _affix(self, depth: int) -> str:
-        affix = self.pick(self.word(), f"({self.word()}, {self.word()})", "NAMES", "tuple(LIST)", "tuple(SET)", "helpers.WORD")
+        affix = self.pick(
+            self.word(), f"({self.word()}, {self.word()})", "NAMES", "tuple(LIST)", "tuple(SET)", "helpers.WORD"
+        )
         of = self.term(depth) if self.chance(0.3) else self._safe(depth)
         return f"{of}.{self.pick('startswith', 'endswith')}({affix})"
 
@@ -292,7 +314,9 @@ class Program:
         source = self.pick("NAMES", "LIST", "SET", "MIXED", "TABLE", "EMPTY", "('x', 'y')", "TABLE.items()", "FROZEN")
         over_event = self.chance(0.6)
         if over_event:
-            source = self.pick("event.get('l', [])", "(event.get('l') or [])", "event.get('m') or []", "event.get('m', [])")
+            source = self.pick(
+                "event.get('l', [])", "(event.get('l') or [])", "event.get('m') or []", "event.get('m', [])"
+            )
             if self.chance(0.15):
                 source = self.pick(self.term(depth), "event['l']", "event.get('l')")
             if self.items and self.chance(0.4):
@@ -316,7 +340,9 @@ class Program:
         return self.pick(found, f"bool({found})", f"{found} is None", f"{found} is not None", f"not {found}")
 
     def _instance(self, depth: int) -> str:
-        kinds = self.pick("str", "dict", "list", "int", "float", "bool", "(str, list)", "(int, float)", "[str]", "re.Pattern")
+        kinds = self.pick(
+            "str", "dict", "list", "int", "float", "bool", "(str, list)", "(int, float)", "[str]", "re.Pattern"
+        )
         return f"isinstance({self.term(depth)}, {kinds})"
 
     def _call(self, depth: int) -> str:
@@ -324,7 +350,7 @@ class Program:
         return self.pick(
             "is_named(event)", "helpers.is_named(event)", f"either({value})", f"helpers.either({value}, {self.word()}, strict=True)",
             f"any_in({self.pick('NAMES', 'LIST', value)}, {self.collection(depth)})", f"lazy({value})", f"helpers.lazy({value})",
-            f"(lambda e: e == {self.const()})({value})", f"local({value})", f"bool({value})", f"any(map(lazy, NAMES))",
+            f"(lambda e: e == {self.const()})({value})", f"local({value})", f"bool({value})", "any(map(lazy, NAMES))",
             f"len({value}) {self.pick('>', '==', '<')} {self.pick('0', '1', '2')}", f"any({value} == v for v in NAMES)",
             f"any([{self.cond(depth)}, {self.cond(depth)}])", f"all([{self.cond(depth)}, {self.cond(depth)}])",
             f"any(filter(lambda v: v == {value}, LIST))", f"callable({value})", f"local({value}, {self.const()})",
@@ -337,12 +363,12 @@ class Program:
             f"{value} in ({self.word()})", "(v for v in ())", f"({value} == 'x') == {self.pick('True', '1', '0')}",
             f"{value} == ['x']", f"{value} == ()", f"(1, {value}) == (1, 'x')", f"TABLE.keys() & {{{self.word()}}}",
             f"{{'a': {value}}} == {{'a': 'x'}}", f"'x' in {{'a': {value}}}.values()", f"sorted({{'a': {value}}}.values()) == ['x']",
-            f"{value} in [{value}]", f"zip((), ())", f"({value} == 'x') + ({value} == 'y') == 1", "list(SET)[0] == 'x'",
-            f"str(SET) == {self.word()}", f"','.join(SET) == 'x,root,1'", f"','.join(v for v in NAMES) == {self.word()}",
-            f"BY_KEY[True] == 'true'", f"{{1, True}} == {{1}}", f"[{value}] == [{self.const()}]", f"any(v.lower() == {value} for v in MIXED)",
-            f"any(event[k] == {self.word()} for k in {{'a', 'b'}})", f"event == {{}}", "len(event) > 3", "event", f"{value} == event",
-            f"(event or {{}}).get('p_log_type')", "event.get('p_log_type') == 'AWS.CloudTrail'", "'p_log_type' in event",
-            f"any(i and j == 'y' for i in (event.get('l') or []) for j in (event.get('m') or []))",
+            f"{value} in [{value}]", "zip((), ())", f"({value} == 'x') + ({value} == 'y') == 1", "list(SET)[0] == 'x'",
+            f"str(SET) == {self.word()}", "','.join(SET) == 'x,root,1'", f"','.join(v for v in NAMES) == {self.word()}",
+            "BY_KEY[True] == 'true'", "{1, True} == {1}", f"[{value}] == [{self.const()}]", f"any(v.lower() == {value} for v in MIXED)",
+            f"any(event[k] == {self.word()} for k in {{'a', 'b'}})", "event == {}", "len(event) > 3", "event", f"{value} == event",
+            "(event or {}).get('p_log_type')", "event.get('p_log_type') == 'AWS.CloudTrail'", "'p_log_type' in event",
+            "any(i and j == 'y' for i in (event.get('l') or []) for j in (event.get('m') or []))",
             f"{value}.append('x')", f"{value}.pop() == 'x'", f"any((w := v) == {value} for v in NAMES) and w == 'x'",
         )  # fmt: skip
 
@@ -359,13 +385,25 @@ class Program:
         if self.chance(0.3):
             kinds += [self._augment, self._pair]
         if depth > 0:
-            kinds += [self._if, self._if, self._for, self._for, self._try, self._match, self._while, self._def, self._assigning_if]
+            kinds += [
+                self._if,
+                self._if,
+                self._for,
+                self._for,
+                self._try,
+                self._match,
+                self._while,
+                self._def,
+                self._assigning_if,
+            ]
         if self.chance(0.1):
             kinds = [self._misc]
         if self.stateful and self.chance(0.3):
             kinds = [self._state]
         if looping and self.chance(0.25):
-            return [f"{indent}{self.pick('break', 'continue', f'if {self.cond(1)}: break', f'if {self.cond(1)}: continue')}"]
+            return [
+                f"{indent}{self.pick('break', 'continue', f'if {self.cond(1)}: break', f'if {self.cond(1)}: continue')}"
+            ]
         before = list(self.names)
         lines = self.random.choice(kinds)(depth - 1, indent)
         if self.chance(0.3) and len(self.names) > len(before):
@@ -373,13 +411,17 @@ class Program:
         return lines
 
     def _assign(self, depth: int, indent: str) -> list[str]:
-        value = self.pick(self.term(2), self.term(2), self.cond(1), self.const(), "[]", "['x', 'y']", "{}", "''", "0", "set()")
+        value = self.pick(
+            self.term(2), self.term(2), self.cond(1), self.const(), "[]", "['x', 'y']", "{}", "''", "0", "set()"
+        )
         name = self.name()
         self.names.append(name)
         return [f"{indent}{name} = {value}"]
 
     def _pair(self, depth: int, indent: str) -> list[str]:
-        value = self.pick(f"{self.term(1)}, {self.term(1)}", f"{self.term(1)}.split(':')", "('x', 'y')", "SET", f"{self.term(1)}")
+        value = self.pick(
+            f"{self.term(1)}, {self.term(1)}", f"{self.term(1)}.split(':')", "('x', 'y')", "SET", f"{self.term(1)}"
+        )
         first, second = self.name(), self.name()
         self.names += [first, second]
         return [f"{indent}{first}, {second} = {value}"]
@@ -394,8 +436,12 @@ class Program:
         """Return what makes a list, perhaps under two names, and changes it."""
         name, other = self.name(), self.name()
         self.names += [name, other]
-        lines = [f"{indent}{name} = {self.pick('[]', '[1]', '{}', self.term(1), 'list(NAMES)', self.term(1) + '.split(chr(58))')}"]
-        alias = self.pick(name, name, f"[{name}]", f"{name} or []", f"{name}.append", f"lambda: {name}", f"keep({name})", f"({name},)")
+        lines = [
+            f"{indent}{name} = {self.pick('[]', '[1]', '{}', self.term(1), 'list(NAMES)', self.term(1) + '.split(chr(58))')}"
+        ]
+        alias = self.pick(
+            name, name, f"[{name}]", f"{name} or []", f"{name}.append", f"lambda: {name}", f"keep({name})", f"({name},)"
+        )
         lines.append(f"{indent}{other} = {alias}")
         value = self.pick(self.word(), self.term(1))
         lines.append(indent + self.pick(
@@ -449,12 +495,23 @@ class Program:
     def _while(self, depth: int, indent: str) -> list[str]:
         name = f"w{self.fresh}"
         self.fresh += 1
-        lines = [f"{indent}{name} = 0", f"{indent}while {name} < {self.pick('2', '1', '0')}:", f"{indent}    {name} += 1"]
+        lines = [
+            f"{indent}{name} = 0",
+            f"{indent}while {name} < {self.pick('2', '1', '0')}:",
+            f"{indent}    {name} += 1",
+        ]
         return [*lines, *self.body(depth, indent + "    ", looping=True)]
 
     def _try(self, depth: int, indent: str) -> list[str]:
-        kind = self.pick("except Exception:", "except KeyError:", "except (AttributeError, TypeError) as error:", "except:")
-        lines = [f"{indent}try:", *self.body(depth, indent + "    "), f"{indent}{kind}", *self.body(depth, indent + "    ")]
+        kind = self.pick(
+            "except Exception:", "except KeyError:", "except (AttributeError, TypeError) as error:", "except:"
+        )
+        lines = [
+            f"{indent}try:",
+            *self.body(depth, indent + "    "),
+            f"{indent}{kind}",
+            *self.body(depth, indent + "    "),
+        ]
         if self.chance(0.2):
             lines += [f"{indent}else:", *self.body(depth, indent + "    ")]
         if self.chance(0.15):
@@ -464,7 +521,16 @@ class Program:
     def _match(self, depth: int, indent: str) -> list[str]:
         lines = [f"{indent}match {self.term(1)}:"]
         for _ in range(self.random.randrange(1, 4)):
-            pattern = self.pick(self.word(), f"{self.word()} | {self.word()}", "None", "True", "1", f"v9 if v9 == {self.word()}", "str()", "helpers.WORD")
+            pattern = self.pick(
+                self.word(),
+                f"{self.word()} | {self.word()}",
+                "None",
+                "True",
+                "1",
+                f"v9 if v9 == {self.word()}",
+                "str()",
+                "helpers.WORD",
+            )
             lines += [f"{indent}    case {pattern}:", *self.body(depth, indent + "        ")]
         if self.chance(0.5):
             lines += [f"{indent}    case {self.pick('_', '_', 'v8')}:", *self.body(depth, indent + "        ")]
@@ -493,7 +559,7 @@ class Program:
             f"del {name}", f"assert {self.cond(1)}", "raise ValueError(event.get('a'))", f"print({self.term(1)})", f"logging.info({self.term(1)})",
             "pass", f"{self.term(1)}", "import json", "from helpers import WORD as v1", f"LOGGER.info('%s', {self.term(1)})", f"event = {self.term(1)}",
             "if LOGGER: pass", f"with contextlib.suppress(Exception): v1 = {self.term(1)}", f"v2 = lambda: {self.term(1)}", "return",
-            f"return {self.answer()}", f"v3 = [lambda: v for v in NAMES][0]()", f"v4 = {self.cond(1)}; v5 = lambda: v4; v4 = {self.const()}",
+            f"return {self.answer()}", "v3 = [lambda: v for v in NAMES][0]()", f"v4 = {self.cond(1)}; v5 = lambda: v4; v4 = {self.const()}",
         )  # fmt: skip
         return [indent + line]
 
@@ -503,11 +569,11 @@ class Program:
             ["global COUNT", "COUNT += 1"], [f"STATE.append({value})"], [f"CACHE[{value}] = True"], [f"if {value} in STATE: return {self.answer()}"],
             ["if len(STATE) > 2: return True"], ["alias = STATE", f"alias.append({value})"], [f"helpers.grow(STATE, {value})"], ["GROUPS['x'].append(1)"],
             [f"for v in GROUPS.values(): v.append({value})"], ["if next(ITERATOR, None) == 2: return True"], ["rule.calls = getattr(rule, 'calls', 0) + 1"],
-            [f"remember({value})"], [f"helpers.OWN.add({value})"], [f"if {value} in helpers.OWN: return True"], [f"event.get('a', STATE).append('x')"],
+            [f"remember({value})"], [f"helpers.OWN.add({value})"], [f"if {value} in helpers.OWN: return True"], ["event.get('a', STATE).append('x')"],
             [f"(lambda s=STATE: s.append({value}))()"], [f"[STATE.append(v) for v in {self.term(1)}]"], [f"v = keep(STATE); v += [{value}]"],
-            [f"any(STATE.append(v) for v in (event.get('l') or []))"], ["if COUNT > 2: return True"], ["if CACHE: return False"], [f"seen = STATE or []; seen.append({value})"],
-            [f"sorted(NAMES, key=lambda v: STATE.append(v))"], ["if GROUPS['x']: return True"], [f"add = STATE.append; add({value})"], ["helpers.LATER = 1"],
-            ["if helpers.LATER: return True"], [f"operator.iadd(STATE, ['x'])"], ["if TUPLE[0]: return True"], ["TUPLE[0].append(1)"], ["if counted(): return True"],
+            ["any(STATE.append(v) for v in (event.get('l') or []))"], ["if COUNT > 2: return True"], ["if CACHE: return False"], [f"seen = STATE or []; seen.append({value})"],
+            ["sorted(NAMES, key=lambda v: STATE.append(v))"], ["if GROUPS['x']: return True"], [f"add = STATE.append; add({value})"], ["helpers.LATER = 1"],
+            ["if helpers.LATER: return True"], ["operator.iadd(STATE, ['x'])"], ["if TUPLE[0]: return True"], ["TUPLE[0].append(1)"], ["if counted(): return True"],
         )  # fmt: skip
         if lines[0].startswith("global"):
             return [f"{indent}bump()"] if self.chance(0.7) else [f"{indent}{line}" for line in lines]
@@ -529,13 +595,18 @@ class Program:
                 "def bump():\n    global COUNT\n    COUNT += 1", "def remember(value, seen=[]):\n    seen.append(value)\n    return len(seen) > 2",
                 "def counted(seen=([],)):\n    seen[0].append(1)\n    return len(seen[0]) > 2",
             ]  # fmt: skip
-        local = ["def local(value, other='x'):", f"    if value == {self.const()}:", f"        return {self.const()}", "    return value == other"]
+        local = [
+            "def local(value, other='x'):",
+            f"    if value == {self.const()}:",
+            f"        return {self.const()}",
+            "    return value == other",
+        ]
         return "\n".join([*top, *local, "", "def rule(event):", *body, ""])
 
 
 def program(seed: random.Random) -> tuple[str, str]:
     """Return the source of a rule and of its helper module."""
-    stateful = seed.random() < 0.25  # noqa: PLR2004
+    stateful = seed.random() < 0.25
     made = Program(seed, stateful=stateful)
     helper = HELPER + ("OWN = set()\nLATER = 0\n" if stateful else "")
     return made.rule(), helper

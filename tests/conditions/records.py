@@ -10,11 +10,44 @@ import ast
 import json
 import random
 
-ODD_TEXTS = ("\u212a", "\u017f", "ConsoleLogin\n", "x\x00", "\u00e9", "X", "consolelogin", " x", "x ", "xx", "\ud800", "y\u2028", "1.0")
+ODD_TEXTS = (
+    "\u212a",
+    "\u017f",
+    "ConsoleLogin\n",
+    "x\x00",
+    "\u00e9",
+    "X",
+    "consolelogin",
+    " x",
+    "x ",
+    "xx",
+    "\ud800",
+    "y\u2028",
+    "1.0",
+)
 ODD_NUMBERS = (
-    "0", "-0", "1", "1.0", "1e0", "2", "-1", "1.5", "10", "NaN", "Infinity", "-Infinity", "1e400", "123456789012345", "1234567890123456",
-    "9" * 40, "1e-400", "0.0", "3",
-)  # fmt: skip
+    *(
+        [
+            "0",
+            "-0",
+            "1",
+            "1.0",
+            "1e0",
+            "2",
+            "-1",
+            "1.5",
+            "10",
+            "0.0",
+            "3",
+            "1e-400",
+            "NaN",
+            "Infinity",
+            "-Infinity",
+            "1e400",
+        ]
+    ),
+    *("123456789012345", "1234567890123456", "9" * 40),
+)
 NAMES = ("eventName", "eventSource", "a", "b", "u", "l", "m", "n", "s")
 INNER = ("t", "k", "arn", "a", "n", "l")
 
@@ -27,7 +60,9 @@ class Asked:
         for node in ast.walk(ast.parse(source)):
             match node:
                 case ast.Call(func=ast.Attribute(attr="deep_get"), args=args):
-                    found = [each.value for each in args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+                    found = [
+                        each.value for each in args if isinstance(each, ast.Constant) and isinstance(each.value, str)
+                    ]
                     paths.append(found)
                     names.update(found)
                 case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str(name)), *_]):
@@ -36,7 +71,7 @@ class Asked:
                 case ast.Subscript(slice=ast.Constant(value=str(name))):
                     names.add(name)
                     paths.append([name])
-                case ast.Constant(value=str(text)) if len(text) < 80:  # noqa: PLR2004
+                case ast.Constant(value=str(text)) if len(text) < 80:
                     texts.add(text)
         self.paths = [path for path in paths if path] or [[name] for name in NAMES]
         self.inner = sorted(names) or list(INNER)
@@ -88,18 +123,26 @@ def value(asked: Asked, chance: random.Random, depth: int) -> str:
         return chance.choice(("[]", "{}", '""', "1", '"x"'))
     if kind < 0.88:
         return _list(asked, chance, depth)
-    return _object([(chance.choice(asked.inner), value(asked, chance, depth - 1)) for _ in range(chance.randrange(4))], chance)
+    return _object(
+        [(chance.choice(asked.inner), value(asked, chance, depth - 1)) for _ in range(chance.randrange(4))], chance
+    )
 
 
 def _list(asked: Asked, chance: random.Random, depth: int) -> str:
     if chance.random() < 0.4:
         inner = [(name, value(asked, chance, depth - 1)) for name in asked.inner[:6]]
-        return "[" + ",".join(_object(chance.sample(inner, min(2, len(inner))), chance) for _ in range(chance.randrange(4))) + "]"
+        return (
+            "["
+            + ",".join(_object(chance.sample(inner, min(2, len(inner))), chance) for _ in range(chance.randrange(4)))
+            + "]"
+        )
     return "[" + ",".join(value(asked, chance, depth - 1) for _ in range(chance.randrange(5))) + "]"
 
 
 def _near(text: str, chance: random.Random) -> str:
-    return chance.choice((text + "x", "x" + text, text[:-1], text[1:], text.upper(), text.lower(), text.swapcase(), text + "\n"))
+    return chance.choice(
+        (text + "x", "x" + text, text[:-1], text[1:], text.upper(), text.lower(), text.swapcase(), text + "\n")
+    )
 
 
 def _text(text: str, chance: random.Random) -> str:
@@ -120,7 +163,8 @@ def _object(members: list[tuple[str, str]], chance: random.Random) -> str:
         parts.append(f"{_text(spelt, chance)}:{found}")
         if odd > 0.98:
             # The last one wins, in Python.
-            parts.append(f"{_text(chance.choice((name, name.upper(), name.lower())), chance)}:{chance.choice(('null', '1', found))}")
+            twin, other = chance.choice((name, name.upper(), name.lower())), chance.choice(("null", "1", found))
+            parts.append(f"{_text(twin, chance)}:{other}")
     if chance.random() < 0.02:
         name = chance.choice(("\u00e9", "\u212a", "p_log_type", "p_any"))
         parts.append(f"{_text(name, chance)}:1")

@@ -14,6 +14,7 @@ import argparse
 import ast
 import contextlib
 import copy
+import dataclasses
 import io
 import json
 import logging
@@ -28,11 +29,11 @@ sys.path[:0] = [str(ROOT / "layer"), str(ROOT / "layer" / "tests"), str(ROOT / "
 
 import programs
 import records
-from reference import TFR, outcomes
-
+import shrinking
 from iota_engine._event import Event, KindEvent
 from iota_engine._record import add_panther_fields, parse_record
 from iota_engine.conditions import Conditions
+from reference import TFR, outcomes
 
 RECORDS = 20
 
@@ -45,13 +46,13 @@ class Unsound(Exception):
     """A program whose condition is wrong, and where."""
 
 
+@dataclasses.dataclass
 class Pack:
     """One program and what it imports, ready to be run afresh."""
 
-    def __init__(self, rule: str, helpers: dict[str, str], *, is_panther: bool) -> None:
-        self.rule = rule
-        self.helpers = helpers
-        self.is_panther = is_panther
+    rule: str
+    helpers: dict[str, str]
+    is_panther: bool
 
     def condition(self, trees: dict[str, ast.Module]):
         tree = ast.parse(self.rule)
@@ -121,7 +122,7 @@ def answer(rule, event) -> str:
         return "T" if rule(event) else "F"
     except Stopped:
         raise
-    except BaseException:  # noqa: BLE001  # a rule may raise anything
+    except BaseException:  # a rule may raise anything
         return "R"
 
 
@@ -138,7 +139,7 @@ class Judge:
             rule = pack.load()
         except Stopped:
             raise
-        except BaseException:  # noqa: BLE001  # what cannot be loaded is never asked
+        except BaseException:  # what cannot be loaded is never asked
             self.unloadable += 1
             return
         condition = pack.condition(trees)
@@ -160,7 +161,9 @@ class Judge:
             if self._dump > 0:
                 self._dump -= 1
                 form = "panther" if pack.is_panther else "iota"
-                self._out.write(json.dumps({"form": form, "condition": condition, "event": text, "outcome": real}) + "\n")
+                self._out.write(
+                    json.dumps({"form": form, "condition": condition, "event": text, "outcome": real}) + "\n"
+                )
         again = pack.load()
         for text, real, found in zip(texts, answers, sets, strict=True):
             if "T" not in found:
@@ -169,7 +172,9 @@ class Judge:
                 raise Unsound(_told(pack, condition, text, real, found, "answer once others are left out"))
 
     def report(self) -> str:
-        share = lambda part, whole: f"{100 * part / max(whole, 1):.1f} %"
+        def share(part: int, whole: int) -> str:
+            return f"{100 * part / max(whole, 1):.1f} %"
+
         return (
             f"{self.programs} programs ({self.unloadable} cannot be loaded), {self.pairs} pairs: "
             f"{share(self.true, self.pairs)} true, {share(self.raised, self.pairs)} raise; "
@@ -233,7 +238,9 @@ class Real:
         source = ast.unparse(ast.fix_missing_locations(tree))
         asked = records.Asked(source)
         texts = [
-            records.changed(chance.choice(logs), asked, chance) if logs and chance.random() < 0.8 else records.made(asked, chance)
+            records.changed(chance.choice(logs), asked, chance)
+            if logs and chance.random() < 0.8
+            else records.made(asked, chance)
             for _ in range(RECORDS)
         ]
         return Pack(source, self.helpers, is_panther=is_panther), texts
@@ -270,54 +277,6 @@ def mutate(tree: ast.Module, chance: random.Random) -> None:
             case _:
                 continue
         return
-
-
-# Making a failure small
-
-
-def shrink(pack: Pack, text: str, fails) -> Pack:
-    """Return a smaller program that still fails."""
-    source, progress = pack.rule, True
-    while progress:
-        progress = False
-        for candidate in _smaller(source):
-            smaller = Pack(candidate, pack.helpers, is_panther=pack.is_panther)
-            if fails(smaller, text):
-                source, progress = candidate, True
-                break
-    return Pack(source, pack.helpers, is_panther=pack.is_panther)
-
-
-def _smaller(source: str):
-    tree = ast.parse(source)
-    count = sum(1 for _ in ast.walk(tree))
-    for at in range(count):
-        for how in range(3):
-            attempt = ast.parse(source)
-            node = next(each for place, each in enumerate(ast.walk(attempt)) if place == at)
-            if _reduce(node, how):
-                with contextlib.suppress(Exception):
-                    found = ast.unparse(ast.fix_missing_locations(attempt))
-                    if len(found) < len(source):
-                        compile(found, "x", "exec")
-                        yield found
-
-
-def _reduce(node: ast.AST, how: int) -> bool:
-    for name, field in ast.iter_fields(node):
-        if name in ("body", "orelse", "handlers", "cases", "values") and isinstance(field, list) and len(field) > how:
-            if len(field) > 1 or name == "orelse":
-                del field[how]
-                return True
-            if isinstance(field[0], ast.If | ast.For | ast.Try | ast.While) and isinstance(node, ast.stmt):
-                setattr(node, name, field[0].body)
-                return True
-        if isinstance(field, ast.expr) and not isinstance(field, ast.Name | ast.Constant) and name in ("value", "test", "operand", "elt", "left"):
-            parts = [each for each in ast.iter_child_nodes(field) if isinstance(each, ast.expr)]
-            if len(parts) > how:
-                setattr(node, name, parts[how])
-                return True
-    return False
 
 
 def run(drawing, trees, judge: Judge, pairs: int, seed: int) -> None:
@@ -360,19 +319,27 @@ def explain(error: Unsound, trees, texts: list[str] | None = None) -> str:
     def fails(smaller: Pack, record: str) -> bool:
         try:
             with _bounded(), contextlib.redirect_stdout(io.StringIO()):
-                Judge().look(smaller, trees or {name: _tree(each) for name, each in smaller.helpers.items()}, texts or [record])
+                Judge().look(
+                    smaller, trees or {name: _tree(each) for name, each in smaller.helpers.items()}, texts or [record]
+                )
         except Unsound:
             return True
-        except (Exception, Stopped):  # noqa: BLE001
+        except (Exception, Stopped):
             return False
         return False
 
     if fails(pack, text):
         texts = None if texts is None or not fails(pack, text) else texts
-        pack = shrink(pack, text, fails)
+        pack = shrinking.shrink(pack, lambda smaller: fails(smaller, text))
         condition = pack.condition(trees or {name: _tree(each) for name, each in pack.helpers.items()})
     form = "panther" if pack.is_panther else "iota"
-    return f"{pack.rule}\n\nform: {form}\nrecord: {text}\ncondition: {json.dumps(condition)}\n{what}: {real}, the set: {found}"
+    told = [
+        f"form: {form}",
+        f"record: {text}",
+        f"condition: {json.dumps(condition)}",
+        f"{what}: {real}, the set: {found}",
+    ]
+    return "\n".join([pack.rule, "", *told])
 
 
 def main(arguments: list[str]) -> int:

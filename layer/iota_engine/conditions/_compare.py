@@ -79,11 +79,12 @@ def _constants(left: object, op: ast.cmpop, right: object) -> Condition | None:
             return forms.ALWAYS if left is right else forms.NEVER
         return None
     # What only walks through a dict is looked into as a list, but equals none.
-    is_view = isinstance(op, ast.In) and isinstance(right, View) and all(map(compares, right))
-    if not compares(left) or not (is_view or compares(right)):
+    if isinstance(op, ast.In) and isinstance(right, View) and compares(left) and all(map(compares, right)):
+        if right.is_hashed and not _hashable(left):
+            return forms.RAISES
+        return forms.ALWAYS if left in right else forms.NEVER
+    if not (compares(left) and compares(right)):
         return None
-    if is_view and right.is_hashed and not _hashable(left):
-        return forms.RAISES
     try:
         return forms.ALWAYS if _PYTHON[type(op)](left, right) else forms.NEVER
     except TypeError:
