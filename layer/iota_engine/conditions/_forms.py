@@ -114,15 +114,25 @@ def choice(test: Condition, yes: Condition, no: Condition) -> Condition:
         return no
     if test == RAISES:
         return RAISES
-    if yes in (ALWAYS, test):
+    # What is not known is not the same twice.
+    same = test if is_certain(test) else None
+    if yes in (ALWAYS, same):
         return disjunction((test, no))
-    if no in (NEVER, test):
+    if no in (NEVER, same):
         return conjunction((test, yes))
     if yes == NEVER:
         return conjunction((negation(test), no))
     if no == ALWAYS:
         return disjunction((negation(test), yes))
     return {"op": "if", "of": [test, yes, no]}
+
+
+def is_certain(condition: Condition) -> bool:
+    """Tell whether nothing in a condition is unknown."""
+    inner = condition.get("of")
+    parts = [inner] if isinstance(inner, dict) else list(inner or [])
+    parts += [condition["where"]] if "where" in condition else []
+    return not is_anything(condition) and all(map(is_certain, parts))
 
 
 def choose(parts: Iterable[Condition]) -> Condition:
