@@ -206,12 +206,15 @@ def main() -> int:
         for name in SOURCES:
             source = ROOT / name
             (shutil.copytree if source.is_dir() else shutil.copy2)(source, copy / name)
+        # What was built elsewhere remembers where it was built.
+        for name in ("build.rs", "src/lib.rs"):
+            (copy / name).touch()
         target = args.target
         if target is None:
             target = Path(folder, "target")
             # Times of change must be kept, or everything compiles again.
             subprocess.run(["cp", "-a", ROOT / "target", target], check=True)
-        if verdict(copy, target) != "survived":
+        if verdict(copy, target, tell=True) != "survived":
             print("the tests fail without any mutant; mend that first", file=sys.stderr)
             return 2
         results = [(n, mutant, judged(copy, target, mutant)) for n, mutant in chosen]
@@ -238,8 +241,8 @@ def judged(copy: Path, target: Path, mutant: tuple[str, str, str, str]) -> str:
     return result
 
 
-def verdict(copy: Path, target: Path) -> str:
-    """Say whether the tests noticed."""
+def verdict(copy: Path, target: Path, *, tell: bool = False) -> str:
+    """Say whether the tests noticed, and with `tell` what."""
     command = ["cargo", "test", "--release", "--locked", "--lib", "prefilter"]
     # Incremental: a mutant touches one function.
     environment = {**os.environ, "CARGO_TARGET_DIR": str(target), "CARGO_INCREMENTAL": "1"}
@@ -251,6 +254,8 @@ def verdict(copy: Path, target: Path) -> str:
         done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, timeout=600)
     except subprocess.TimeoutExpired:
         return "killed"
+    if tell and done.returncode != 0:
+        print((done.stdout + done.stderr)[-3000:], file=sys.stderr)
     return "survived" if done.returncode == 0 else "killed"
 
 

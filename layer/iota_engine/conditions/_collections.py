@@ -95,7 +95,8 @@ def dictionary(node: ast.Dict, inner: Callable[[ast.expr], Value], frame: Frame)
 def attribute(node: ast.AST, of: Value, name: str, frame: Frame) -> Value:
     """Return what `of.name` stands for."""
     if isinstance(of, PackModule):
-        found = of.module.name(name) if of.module.has(name) else frame.unknown(node, f"`{name}` is not there")
+        missing = Unknown(f"`{name}` is not in that file; import it by name", shared=True)
+        found = of.module.name(name) if of.module.has(name) else missing
         return frame.shared(node, found.reason) if isinstance(found, Unknown) and found.shared else found
     if isinstance(of, Library):
         if name in frame.walk.pack.changed:

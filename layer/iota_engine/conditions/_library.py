@@ -106,8 +106,8 @@ def library(node: ast.Call, name: str, given: Given, frame: Frame) -> Value:
 
 
 def _other(node: ast.Call, name: str, frame: Frame) -> Value:
-    if name == "next":
-        return frame.shared(node, "`next` moves an iterator")
+    if name in ("next", "getattr"):
+        return frame.shared(node, f"`{name}` is not followed; it may reach what outlives the call")
     first, _, rest = name.partition(".")
     if not rest and name not in _CALM:
         return frame.shared(node, f"`{name}` is not followed")
