@@ -327,6 +327,17 @@ def test_what_is_installed_hides_a_helper():
     assert found == ["always", "anything"]
 
 
+def test_a_try_lets_only_what_it_catches_go_on():
+    """Where the body surely raises, only the handler is come to: the test behind the `try` is not reached."""
+    body = "try:\n    event['u'].lower()\nexcept AttributeError:\n    return False\nreturn event.get('n') == 'x'"
+    condition = compiled(rule(body))
+
+    assert outcomes(condition, '{"n": "x", "u": "text"}') == {"T"}
+    assert outcomes(condition, '{"n": "y", "u": "text"}') == {"F"}
+    assert "T" not in outcomes(condition, '{"n": "x", "u": 1}')
+    assert "T" not in outcomes(condition, '{"n": "x"}')
+
+
 def test_a_rule_that_branches_without_end():
     """A rule that is too large to follow is asked about everything."""
     lines = "".join(f"if event.get('k{at}') == 'x':\n    v += 1\n" for at in range(40))

@@ -54,7 +54,11 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Outcome> {
     let explained = prefilter.explain(&mut Scratch::default(), &record, index);
     let id = rules.pack.rules[index as usize].id.clone();
     let tested = verdict(&engine, rules.pack, index, record.as_bytes())?;
-    let text = format!("{id}\n\n{}\n{}", condition_text(explained.as_ref()), verdict_text(&tested));
+    let text = format!(
+        "{id}\n\n{}\n{}",
+        condition_text(explained.as_ref(), prefilter.asks(&record, index)),
+        verdict_text(&tested)
+    );
     io::stdout().write_all(text.as_bytes())?;
     if tested.outcome == Some(true) && explained.is_some_and(|(_, outcomes)| !outcomes.may(Outcomes::T)) {
         bail!("the rule matches although its condition says that it can't: please report this as a bug");
@@ -85,7 +89,7 @@ fn verdict(engine: &Engine, pack: Rulepack, rule: u32, record: &[u8]) -> anyhow:
     Ok(pipeline.pool().test(rule, RawValue::NULL, record, &Until::default())?)
 }
 
-fn condition_text(explained: Option<&(Vec<Line>, Outcomes)>) -> String {
+fn condition_text(explained: Option<&(Vec<Line>, Outcomes)>, is_asked: bool) -> String {
     let Some((lines, outcomes)) = explained else {
         return "The event is not understood before Python reads it: every rule is asked.\n".into();
     };
@@ -101,8 +105,10 @@ fn condition_text(explained: Option<&(Vec<Line>, Outcomes)>) -> String {
     text + "\n"
         + if outcomes.may(Outcomes::T) {
             "The rule may match: Python is asked.\n"
-        } else if outcomes.is_asked() {
+        } else if is_asked {
             "The rule is sure to raise: Python is asked, so that its author hears of it.\n"
+        } else if *outcomes == Outcomes::R {
+            "The rule is sure to raise, on an event that it could not match: Python is not asked.\n"
         } else {
             "The rule can't match: Python is not asked.\n"
         }

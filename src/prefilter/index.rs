@@ -9,8 +9,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use foldhash::fast::FixedState;
 
+use super::needs::{Need, needs};
 use super::outcome::Outcomes;
-use super::program::{Const, Node, NodeId, Program, Step, Test};
+use super::program::{Const, NodeId, Program, Step, Test};
 
 /// A rule that needs one of more names is not worth an entry for each.
 const NAMES: usize = 4_096;
@@ -37,10 +38,16 @@ impl Index {
     pub(super) fn new(program: &Program, fields: Fields, rules: &[NodeId]) -> Self {
         let mut index = Self::default();
         for (rule, &node) in (0_u32..).zip(rules) {
-            let needs = |field| Needs { program, field }.of(node, Outcomes::T).filter(|names| names.len() <= NAMES);
-            let (field, names) = if let Some(names) = needs(fields.name) {
+            let needed = |field| {
+                let of_test = |_, test, term, outcome| match outcome {
+                    Outcomes::T => names(program, field, term, test),
+                    _ => Names::nothing(),
+                };
+                needs(program, node, Outcomes::T, &of_test).0.filter(|names| names.len() <= NAMES)
+            };
+            let (field, names) = if let Some(names) = needed(fields.name) {
                 (&mut index.by_name, names)
-            } else if let Some(sources) = needs(fields.source) {
+            } else if let Some(sources) = needed(fields.source) {
                 index.of_source.push(rule);
                 (&mut index.by_source, sources)
             } else {
@@ -69,86 +76,49 @@ impl Index {
     }
 }
 
-/// A set of names; `None` for all.
-type Names<'a> = Option<BTreeSet<&'a str>>;
+/// Names; `None` for all.
+#[derive(Clone)]
+struct Names<'a>(Option<BTreeSet<&'a str>>);
 
-/// Finds out for which names of one field a condition may have an outcome.
-struct Needs<'a> {
-    program: &'a Program,
-    field: u32,
-}
-
-impl<'a> Needs<'a> {
-    /// The names for which `outcome`, T or F, may be in the set.
-    fn of(&self, node: NodeId, outcome: Outcomes) -> Names<'a> {
-        let is_true = outcome == Outcomes::T;
-        match &self.program.nodes[node as usize] {
-            Node::Known(bits, _) => (!Outcomes::from_bits(*bits).may(outcome)).then(BTreeSet::new),
-            Node::Not(of) => self.of(*of, outcome.not()),
-            Node::All(of) if is_true => self.throughout(of, Outcomes::T),
-            Node::Any(of) if !is_true => self.throughout(of, Outcomes::F),
-            Node::All(of) => self.somewhere(of, Outcomes::T),
-            Node::Any(of) => self.somewhere(of, Outcomes::F),
-            Node::If(condition, then, otherwise) => union(
-                both(self.of(*condition, Outcomes::T), self.of(*then, outcome)),
-                both(self.of(*condition, Outcomes::F), self.of(*otherwise, outcome)),
-            ),
-            Node::Rescue(tried, otherwise) => union(self.of(*tried, outcome), self.of(*otherwise, outcome)),
-            Node::Some(..) => None,
-            Node::Test(term, test) => self.test(*term, test).filter(|_| is_true),
-        }
+impl Need for Names<'_> {
+    fn nothing() -> Self {
+        Self(None)
     }
 
-    /// All parts come out `on`.
-    fn throughout(&self, parts: &[NodeId], on: Outcomes) -> Names<'a> {
-        parts.iter().fold(None, |names, &part| both(names, self.of(part, on)))
+    fn impossible() -> Self {
+        Self(Some(BTreeSet::new()))
     }
 
-    /// One part does not come out `on`, and all before it do.
-    fn somewhere(&self, parts: &[NodeId], on: Outcomes) -> Names<'a> {
-        let (mut found, mut before) = (Some(BTreeSet::new()), None);
-        for &part in parts {
-            found = union(found, both(before.clone(), self.of(part, on.not())));
-            before = both(before, self.of(part, on));
-        }
-        found
+    fn both(self, other: Self) -> Self {
+        Self(match (self.0, other.0) {
+            (Some(a), Some(b)) => Some(a.intersection(&b).copied().collect()),
+            (a, b) => a.or(b),
+        })
     }
 
-    /// For which names a predicate may be true, if it is about nothing but the name.
-    fn test(&self, term: u32, test: &'a Test) -> Names<'a> {
-        let term = &self.program.terms[term as usize];
-        let path = match &*term.steps {
-            [Step::Get { key, .. } | Step::Item(key)] => key.path,
-            [Step::Deep { keys, .. }] => keys.last().and_then(|key| key.path),
-            _ => None,
-        };
-        if term.from_item || path != Some(self.field) {
-            return None;
-        }
-        // Of all constants only strings equal a string.
-        match test {
-            Test::Equals(Const::Text(name)) => Some(BTreeSet::from([&**name])),
-            Test::Equals(_) => Some(BTreeSet::new()),
-            Test::In { texts, .. } => Some(texts.iter().map(|name| &**name).collect()),
-            _ => None,
-        }
-    }
-}
-
-fn both<'a>(a: Names<'a>, b: Names<'a>) -> Names<'a> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.intersection(&b).copied().collect()),
-        (Some(names), None) | (None, Some(names)) => Some(names),
-        (None, None) => None,
-    }
-}
-
-fn union<'a>(a: Names<'a>, b: Names<'a>) -> Names<'a> {
-    match (a, b) {
-        (Some(mut a), Some(b)) => {
+    fn either(self, other: Self) -> Self {
+        Self(self.0.zip(other.0).map(|(mut a, b)| {
             a.extend(b);
-            Some(a)
-        }
-        _ => None,
+            a
+        }))
     }
+}
+
+/// For which names of `field` a test may be true, if it is about nothing but the name.
+fn names<'a>(program: &Program, field: u32, term: u32, test: &'a Test) -> Names<'a> {
+    let path = match &*program.terms[term as usize].steps {
+        [Step::Get { key, .. } | Step::Item(key)] => key.path,
+        [Step::Deep { keys, .. }] => keys.last().and_then(|key| key.path),
+        _ => None,
+    };
+    if path != Some(field) {
+        return Names::nothing();
+    }
+    // Of all constants only strings equal a string.
+    Names(match test {
+        Test::Equals(Const::Text(name)) => Some(BTreeSet::from([&**name])),
+        Test::Equals(_) => Some(BTreeSet::new()),
+        Test::In { texts, .. } => Some(texts.iter().map(|name| &**name).collect()),
+        _ => None,
+    })
 }

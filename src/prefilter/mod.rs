@@ -1,7 +1,7 @@
 //! A record in, the rules that may still match it out: what reaches Python.
 //!
 //! `condition` is the format of the rulepack, `program` what all conditions come to, `project` the one walk over a record, `value` what it finds there, `evaluate` the meaning of conditions in `outcome`s, `index` the rules by
-//! what they need. It may admit too much and never drops a match: `docs/conditions.md` says how. Nothing here has state
+//! the names they need and `guard` by other tests, both through `needs`. It may admit too much and never drops a match: `docs/conditions.md` says how. Nothing here has state
 //! but [`Scratch`], of which each thread has its own.
 
 #[cfg(test)]
@@ -9,9 +9,11 @@ mod bench;
 mod condition;
 mod evaluate;
 mod explain;
+mod guard;
 mod index;
 #[cfg(test)]
 mod naive;
+mod needs;
 mod outcome;
 mod pattern;
 mod program;
@@ -28,6 +30,7 @@ pub(crate) use self::outcome::Outcomes;
 
 use self::evaluate::{Evaluation, Memo};
 use self::explain::Explainer;
+use self::guard::Guard;
 use self::index::{Fields, Index};
 use self::program::{Builder, Node, NodeId, Program};
 use self::project::{Paths, Slots, project};
@@ -39,6 +42,8 @@ pub(crate) struct Prefilter {
     /// By rule, its condition.
     rules: Vec<NodeId>,
     index: Index,
+    /// By rule, what is looked at before its condition; none for rules that the index knows.
+    guards: Vec<Box<[Guard]>>,
     fields: Fields,
 }
 
@@ -89,7 +94,12 @@ impl Prefilter {
         }
         let program = builder.build();
         let index = Index::new(&program, fields, &rules);
-        Ok(Self { program, rules, index, fields })
+        let guards = (0..).zip(&rules).map(|(rule, &node)| match index.has(rule) {
+            true => Box::default(),
+            false => guard::guards(&program, node),
+        });
+        let guards = guards.collect();
+        Ok(Self { program, rules, index, guards, fields })
     }
 
     /// Reads a record; `None` if it is not understood.
@@ -109,7 +119,10 @@ impl Prefilter {
     pub(crate) fn candidates<'s>(&self, scratch: &'s mut Scratch, record: &str) -> Candidates<'s> {
         let Some((mut evaluation, found)) = self.read(scratch, record) else { return Candidates::All };
         let mut look_at = |evaluation: &mut Evaluation<'_>, rule: u32| {
-            if evaluation.outcomes(self.rules[rule as usize]).is_asked() {
+            let guards = &self.guards[rule as usize];
+            if guards.iter().all(|&(test, wanted)| evaluation.outcomes(test).may(wanted))
+                && evaluation.outcomes(self.rules[rule as usize]).is_asked()
+            {
                 found.push(rule);
             }
         };
@@ -125,6 +138,14 @@ impl Prefilter {
             (0..self.rules.len() as u32).for_each(|rule| look_at(&mut evaluation, rule));
         }
         Candidates::Rules(found)
+    }
+
+    /// True if the rule is asked about such a record.
+    pub(crate) fn asks(&self, record: &str, rule: u32) -> bool {
+        match self.candidates(&mut Scratch::default(), record) {
+            Candidates::All => true,
+            Candidates::Rules(rules) => rules.binary_search(&rule).is_ok(),
+        }
     }
 
     /// A rule's condition in words, with what becomes of each part on a record, and of the whole; `None` if the record is

@@ -12,9 +12,9 @@ from iota_engine.conditions._compare import compare
 from iota_engine.conditions._expressions import condition, evaluate
 from iota_engine.conditions._follow import Frame, path_of
 from iota_engine.conditions._scopes import bound_by
-from iota_engine.conditions._statements import Exits, after, block
+from iota_engine.conditions._statements import Exits, after, block, completes
 from iota_engine.conditions._truth import risky
-from iota_engine.conditions._values import Const, Unknown, Value, either
+from iota_engine.conditions._values import Const, Either, Raised, Unknown, Value, either
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,30 +22,68 @@ if TYPE_CHECKING:
     from iota_engine.conditions._statements import Next
 
 
+class _Behind(Value):
+    """Where the body of a `try` is left, and what the function gives back from there: nothing of it is caught."""
+
+    def __init__(self, value: Value) -> None:
+        self.value = value
+
+
 def follow_try(node: ast.Try, frame: Frame, on: Next, exits: Exits) -> Value:
-    """Follow a `try` and what is behind it: any of its handlers may be come to, from anywhere in its body."""
+    """Follow a `try` and what is behind it: where its body raises, one of its handlers is come to, or none."""
     if node.finalbody:
         return frame.shared(node, "`finally` is not followed")
-    may_raise = forms.anything(f"line {node.lineno}: it may raise")
+
+    def leaving(to: Next | None) -> Next | None:
+        return None if to is None else lambda last: _Behind(to(last))
 
     def done(last: Frame) -> Value:
-        return block(node.orelse, last, on, exits)
+        return _Behind(block(node.orelse, last, on, exits))
 
-    found = block(node.body, frame.branch(), done, exits)
-    for handler in reversed(node.handlers):
-        inner = frame.branch()
-        # Any statement of the body may have been the last.
-        for child in (child for statement in node.body for child in ast.walk(statement)):
-            for name in bound_by(child):
-                inner.names[name] = Unknown(f"line {node.lineno}: `{name}` is bound in a `try`")
-        if handler.name:
-            inner.names[handler.name] = Unknown(f"line {node.lineno}: an exception")
-        if handler.type is not None:
-            evaluate(handler.type, inner)
-        with path_of(frame.walk, may_raise):
-            handled = block(handler.body, inner, on, exits)
-        found = either(may_raise, handled, found)
-    return found
+    body = block(node.body, frame.branch(), done, Exits(leaving(exits.out), leaving(exits.again)))
+    completed = forms.succeeds(_completed(body, frame))
+    if completed == forms.ALWAYS:
+        return _passed(body)
+    which = forms.anything(f"line {node.lineno}: which exception it is")
+    handled: Value = Raised()
+    with path_of(frame.walk, forms.negation(completed)):
+        for handler in reversed(node.handlers):
+            handled = either(which, _handled(handler, node, frame, on, exits), handled)
+    return either(completed, _passed(body), handled)
+
+
+def _handled(handler: ast.ExceptHandler, node: ast.Try, frame: Frame, on: Next, exits: Exits) -> Value:
+    inner = frame.branch()
+    # Any statement of the body may have been the last.
+    for child in (child for statement in node.body for child in ast.walk(statement)):
+        for name in bound_by(child):
+            inner.names[name] = Unknown(f"line {node.lineno}: `{name}` is bound in a `try`")
+    if handler.name:
+        inner.names[handler.name] = Unknown(f"line {node.lineno}: an exception")
+    mark = len(frame.walk.risks)
+    if handler.type is not None:
+        evaluate(handler.type, inner)
+    risk = frame.walk.taken(mark)
+    return after(risk, block(handler.body, inner, on, exits))
+
+
+def _completed(value: Value, frame: Frame) -> Condition:
+    """Return what is true, and raises where the body of a `try` does."""
+    match value:
+        case _Behind():
+            return forms.ALWAYS
+        case Raised():
+            return forms.RAISES
+        case Either(test=test, yes=yes, no=no):
+            return forms.choice(test, _completed(yes, frame), _completed(no, frame))
+    return completes(value, frame)
+
+
+def _passed(value: Value) -> Value:
+    """Return what the function gives back if the body of a `try` does not raise."""
+    if isinstance(value, Either):
+        return either(value.test, _passed(value.yes), _passed(value.no))
+    return value.value if isinstance(value, _Behind) else value
 
 
 def follow_match(node: ast.Match, frame: Frame, on: Next, exits: Exits) -> Value:

@@ -145,6 +145,11 @@ def unordered(part: Condition) -> Condition:
     return {"op": "rescue", "of": [part, anything("a set has no order; use a tuple")]} if may_raise(part) else part
 
 
+def succeeds(part: Condition) -> Condition:
+    """Return what is true if evaluating `part`, which is true or raises, does not raise."""
+    return {"op": "rescue", "of": [part, NEVER]} if may_raise(part) else ALWAYS
+
+
 def risk(part: Condition) -> Condition:
     """Return what is true, and raises as well where `part` may raise."""
     if is_anything(part):
@@ -162,7 +167,7 @@ def may_raise(condition: Condition) -> bool:
     if op in ("not", "all", "any", "if"):
         inner = condition["of"]
         return any(map(may_raise, [inner] if isinstance(inner, dict) else inner))
-    return True
+    return may_raise(condition["of"][1]) if op == "rescue" else True
 
 
 def never_raises(term: list[Any]) -> bool:

@@ -12,7 +12,7 @@ from iota_engine.conditions import _forms as forms
 from iota_engine.conditions._comprehensions import bind, unbind
 from iota_engine.conditions._expressions import closure, condition, evaluate
 from iota_engine.conditions._follow import Frame, path_of
-from iota_engine.conditions._truth import risky
+from iota_engine.conditions._truth import raised_by, risky
 from iota_engine.conditions._values import (
     NONE,
     Const,
@@ -128,9 +128,18 @@ def _guarded(mark: int, value: Value, frame: Frame, on: Next) -> Value:
     """Go on behind an expression, which may have raised."""
     if isinstance(value, Raised):
         return value
-    risky(value, frame)
     risk = frame.walk.taken(mark)
-    return after(risk, on(frame))
+    return after(forms.conjunction((risk, completes(value, frame))), on(frame))
+
+
+def completes(value: Value, frame: Frame) -> Condition:
+    """Return what is true, and raises exactly where a value does that is surely made."""
+    found = raised_by(value, frame)
+    if found is None:
+        return forms.ALWAYS
+    if forms.is_of_item(found):
+        found = forms.anything("an item of a loop")
+    return forms.disjunction((found, forms.ALWAYS))
 
 
 def _if(test: ast.expr, yes: list[ast.stmt], no: list[ast.stmt], frame: Frame, on: Next, exits: Exits) -> Value:  # noqa: PLR0913, PLR0917  # what follows a statement comes with it

@@ -68,13 +68,19 @@ def comparable(term: Term, frame: Frame, node: ast.AST | None) -> Unknown | None
 
 def risky(value: Value, frame: Frame) -> None:
     """Note that a value may raise which nobody may look at."""
+    found = raised_by(value, frame)
+    if found is not None:
+        frame.walk.risks.append(found)
+
+
+def raised_by(value: Value, frame: Frame) -> Condition | None:
+    """Return a condition that raises where making the value does; None if it comes to be for every event."""
     if isinstance(value, Const | Function | Library | Opaque | Stream) or (
         isinstance(value, Term) and value.cannot_raise
     ):
-        return
+        return None
     if isinstance(value, Several):
         # Its items were noted when it was made.
-        return
+        return None
     found = truth(value, frame)
-    if forms.may_raise(found):
-        frame.walk.risks.append(found)
+    return found if forms.may_raise(found) else None
