@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class _Behind(Value):
-    """Where the body of a `try` is left, and what the function gives back from there: nothing of it is caught."""
+    """Where the body of a `try` ends, and what the function gives back from there: nothing of it is caught."""
 
     def __init__(self, value: Value) -> None:
         self.value = value
@@ -34,17 +34,15 @@ def follow_try(node: ast.Try, frame: Frame, on: Next, exits: Exits) -> Value:
     if node.finalbody:
         return frame.shared(node, "`finally` is not followed")
 
-    def leaving(to: Next | None) -> Next | None:
-        return None if to is None else lambda last: _Behind(to(last))
-
     def done(last: Frame) -> Value:
         return _Behind(block(node.orelse, last, on, exits))
 
-    body = block(node.body, frame.branch(), done, Exits(leaving(exits.out), leaving(exits.again)))
+    body = block(node.body, frame.branch(), done, exits)
     completed = forms.succeeds(_completed(body, frame))
     if completed == forms.ALWAYS:
         return _passed(body)
     which = forms.anything(f"line {node.lineno}: which exception it is")
+    # What no handler is for goes on, and so may what a loop raises that the body breaks off.
     handled: Value = Raised()
     with path_of(frame.walk, forms.negation(completed)):
         for handler in reversed(node.handlers):

@@ -7,6 +7,7 @@ change something that later calls see is noted with the path that leads to it.
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 from iota_engine.conditions import _forms as forms
 from iota_engine.conditions._collections import arithmetic, attribute, collection, dictionary, subscript, text
@@ -168,7 +169,13 @@ def _logic(nodes: list[ast.expr], frame: Frame, *, is_and: bool) -> Value:
     if isinstance(found, Test) and _is_bool(other):
         join = forms.conjunction if is_and else forms.disjunction
         return Test(join((test, truth(other, frame))))
-    return either(test, other, found) if is_and else either(test, found, other)
+    first = leaves(found, lambda each: _decided(each, is_true=not is_and))
+    return either(test, other, first) if is_and else either(test, first, other)
+
+
+def _decided(each: Value, *, is_true: bool) -> Value:
+    """Return a value that was asked for its truth, as what follows sees it."""
+    return replace(each, truth=is_true) if isinstance(each, Unknown) and not each.shared else each
 
 
 # Defaults that have no effect of their own.
