@@ -19,14 +19,24 @@ fn forge(bench: &Bench, condition: &Value) {
     bench.run(&["compile", "rules", "-o", "rulepack.json"]).expect_code(0);
     let path = bench.path().join("rulepack.json");
     let text = fs::read_to_string(&path).expect("a pack");
+    let text = forged(&text, |content| {
+        let begin = content.find(r#""condition":"#).expect("a condition") + r#""condition":"#.len();
+        let mut rest = serde_json::Deserializer::from_str(&content[begin..]).into_iter::<Value>();
+        rest.next().expect("a condition").expect("JSON");
+        format!("{}{condition}{}", &content[..begin], &content[begin + rest.byte_offset()..])
+    });
+    fs::write(path, text).expect("written");
+}
+
+/// A pack with another content and the right digest.
+fn forged(text: &str, change: impl Fn(&str) -> String) -> String {
     let head = text.find("\",\"engine").expect("the end of the digest") + 1;
-    let begin = text.find(r#""condition":"#).expect("a condition") + r#""condition":"#.len();
-    let mut rest = serde_json::Deserializer::from_str(&text[begin..]).into_iter::<Value>();
-    rest.next().expect("a condition").expect("JSON");
-    let content = format!("{}{condition}{}", &text[head..begin], &text[begin + rest.byte_offset()..]);
-    let digest: String = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
-    let start = head - 1 - 64;
-    fs::write(path, format!("{}{digest}\"{content}", &text[..start])).expect("written");
+    let content = change(&text[head..]);
+    format!("{}{}\"{content}", &text[..head - 1 - 64], sha256(&content))
+}
+
+fn sha256(content: impl AsRef<[u8]>) -> String {
+    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[test]
@@ -42,6 +52,41 @@ fn python_is_not_started_for_events_that_cannot_match() {
     assert_eq!(counts, [json!(2), json!(0), json!(0)], "{object}");
     let loud = function.notify(&["loud.json"]);
     assert!(loud.failed && loud.body.to_string().contains("/nowhere/python"), "{:?}", loud.body);
+}
+
+/// Compiled once for the same files; whatever changes is seen.
+#[test]
+fn compiled_rules_are_kept() {
+    let bench = Bench::with_rule().log("x.json", file(&[record("1", "Good"), record("2", "Bad")]));
+    let scan = || {
+        let args = ["scan", "logs", "--rules", "rules", "--lines", "all", "--jobs", "1"];
+        common::done(bench.command(&args).env("XDG_CACHE_HOME", bench.path().join("cache"))).expect_code(0).alerts()
+    };
+    let packs = || -> Vec<_> {
+        let entries = fs::read_dir(bench.path().join("cache/iota/packs")).expect("packs").flatten();
+        entries.map(|entry| entry.path()).filter(|path| path.to_string_lossy().contains("rulepack-")).collect()
+    };
+    assert_eq!(scan(), ["bad:2"]);
+    let first = packs().pop().expect("a pack");
+    // Another pack in its place shows that it is the one that is used.
+    let good = "def rule(event):\n    return event.get('eventName') == 'Good'\n";
+    let other = Bench::new().rule("bad", good);
+    other.run(&["compile", "rules", "-o", "rulepack.json"]).expect_code(0);
+    let text = fs::read_to_string(other.path().join("rulepack.json")).expect("a pack");
+    let (now, then) = (sha256(good), sha256(fs::read(bench.rules().join("bad.py")).expect("a rule")));
+    let text = forged(&text, |content| content.replace(&now, &then));
+    fs::write(&first, text).expect("written");
+    assert_eq!(scan(), [""; 0], "the rule's source did not change, so the kept conditions decide");
+    // A damaged pack, an edited rule, one more rule, one less: all are compiled anew.
+    fs::write(&first, "{").expect("written");
+    assert_eq!(scan(), ["bad:2"]);
+    fs::write(bench.rules().join("bad.py"), good).expect("written");
+    assert_eq!(scan(), ["bad:1"]);
+    fs::write(bench.rules().join("more.py"), "def rule(event):\n    return True\n").expect("written");
+    assert_eq!(scan(), ["bad:1", "more:1", "more:2"]);
+    fs::remove_file(bench.rules().join("bad.py")).expect("removed");
+    assert_eq!(scan(), ["more:1", "more:2"]);
+    assert!(packs().len() >= 4, "{:?}", packs());
 }
 
 #[test]

@@ -228,4 +228,5 @@ def _report(rules: list[Candidate], found: Found, digest: str) -> dict[str, Any]
         "listed": _sorted(found.listed),
         "unconditioned": open_rules,
         "site": site_folders(),
+        "inputs": found.tree.inputs(),
     }

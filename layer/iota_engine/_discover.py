@@ -14,7 +14,7 @@ from iota_engine import _metadata
 from iota_engine._found import Candidate, Found
 from iota_engine._models import add_data_model
 from iota_engine._syntax import NotPython, parse, top_level_names
-from iota_engine._tree import HELPERS, MODELS, TESTS, YAML_SUFFIXES, nearest_parent, walk
+from iota_engine._tree import HELPERS, MODELS, TESTS, YAML_SUFFIXES
 from iota_engine._yaml import Reader, YamlProblem
 
 TYPE_CHECKING = False
@@ -41,7 +41,7 @@ class Discovery:
 
     def rules_folder(self, folder: Path) -> None:
         """Take in a folder of rules, and the helpers and data models that lie in it or in the nearest parent."""
-        files = list(walk(folder))
+        files = list(self._tree.walk(folder))
         self._beside.clear()
         for file in files:
             if file.suffix in YAML_SUFFIXES:
@@ -55,17 +55,17 @@ class Discovery:
             )
         self._tell_twin_helpers(folder)
         for name in (HELPERS, MODELS):
-            near = nearest_parent(folder, name)
+            near = self._tree.nearest_parent(folder, name)
             if near is not None:
                 self.helper_folder(near)
 
     def helper_folder(self, folder: Path) -> None:
         """Take in helpers and data models: of `folder` itself, and of `global_helpers` and `data_models` in it."""
         self._tree.add_folder(folder)
-        files = [file for file in folder.iterdir() if file.is_file()]
+        files = self._tree.files(folder)
         for deep in (folder, folder / HELPERS, folder / MODELS):
             if deep.name in (HELPERS, MODELS):
-                files += walk(deep)
+                files += self._tree.walk(deep)
         for file in sorted(set(files)):
             if file.suffix in YAML_SUFFIXES:
                 # Helper folders hold YAML of every kind: only what speaks of data models is worth parsing.

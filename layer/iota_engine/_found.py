@@ -68,7 +68,7 @@ class Found:
             self.support.append(file)
         folder = file.parent
         # The modules of a package are found through the package.
-        while (folder / "__init__.py").is_file():
+        while self.tree.has(folder / "__init__.py"):
             folder = folder.parent
         for start in (folder, root):
             if start is not None and start not in self.helper_folders:

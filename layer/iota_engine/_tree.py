@@ -14,26 +14,10 @@ from iota_engine._digest import sha256
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Any
 
 HELPERS, MODELS, TESTS = "global_helpers", "data_models", "tests"
 YAML_SUFFIXES = frozenset({".yml", ".yaml"})
-
-
-def walk(folder: Path) -> Iterator[Path]:
-    """Yield the files below `folder`, sorted, without hidden ones and caches."""
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__pycache__")
-        for name in sorted(names):
-            if not name.startswith("."):
-                yield Path(parent, name)
-
-
-def nearest_parent(folder: Path, name: str) -> Path | None:
-    """Return the folder `name` in the nearest parent of `folder` that holds one."""
-    for parent in folder.parents:
-        if (parent / name).is_dir():
-            return parent / name
-    return None
 
 
 class Tree:
@@ -46,12 +30,60 @@ class Tree:
         self._data: dict[Path, bytes] = {}
         # Where the folders outside `base` go in a bundle.
         self._outside: dict[Path, str] = {}
+        # What was looked at besides: the names in folders, folders that are not there, and whether a file refused.
+        self._names: dict[Path, list[str]] = {}
+        self._missing: set[Path] = set()
+        self._refused = False
 
     def read(self, file: Path) -> bytes:
         """Return the content of `file`, as it was when it was read first."""
         if file not in self._data:
-            self._data[file] = file.read_bytes()
+            try:
+                self._data[file] = file.read_bytes()
+            except OSError:
+                self._refused = True
+                raise
         return self._data[file]
+
+    def walk(self, folder: Path) -> Iterator[Path]:
+        """Yield the files below `folder`, sorted, without hidden ones and caches."""
+        if not folder.is_dir():
+            self._missing.add(folder)
+        for parent, folders, names in os.walk(folder):
+            self._names[Path(parent)] = [*folders, *names]
+            folders[:] = sorted(filter(_is_seen, folders))
+            yield from (Path(parent, name) for name in sorted(filter(_is_seen, names)))
+
+    def files(self, folder: Path) -> list[Path]:
+        """Return the files in `folder` itself, sorted."""
+        self._names[folder] = names = os.listdir(folder)
+        return [folder / name for name in sorted(names) if (folder / name).is_file()]
+
+    def nearest_parent(self, folder: Path, name: str) -> Path | None:
+        """Return the folder `name` in the nearest parent of `folder` that holds one."""
+        for parent in folder.parents:
+            if (parent / name).is_dir():
+                return parent / name
+            self._missing.add(parent / name)
+        return None
+
+    def has(self, file: Path) -> bool:
+        """Tell whether a file is there."""
+        found = file.is_file()
+        if not found:
+            self._missing.add(file)
+        return found
+
+    def inputs(self) -> dict[str, Any] | None:
+        """Return what the compilation depends on, as it was found; None if that cannot be told."""
+        found = {
+            "files": {str(file): sha256(data) for file, data in self._data.items()},
+            "folders": {str(folder): _digest_of_names(names) for folder, names in self._names.items()},
+            "missing": sorted(map(str, self._missing)),
+        }
+        # A name that is no Unicode cannot be told in JSON.
+        is_told = all(name.isprintable() for names in found.values() for name in names)
+        return found if is_told and not self._refused else None
 
     def add_folder(self, folder: Path) -> None:
         """Make room in a bundle for a folder that does not lie in `base`."""
@@ -97,3 +129,11 @@ class Tree:
             target = folder / self.name(file)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(self.read(file))
+
+
+def _is_seen(name: str) -> bool:
+    return not name.startswith(".") and name != "__pycache__"
+
+
+def _digest_of_names(names: list[str]) -> str:
+    return sha256(b"\0".join(sorted(os.fsencode(name) for name in names if _is_seen(name))))

@@ -3,6 +3,7 @@
 //! The command carries the engine inside and unpacks it to the user's cache, named by its content; every use compares
 //! all files, so what runs is what was built in.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,6 +15,7 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
+use super::kept::{Inputs, Kept};
 use super::{EngineArgs, RulesArgs};
 use crate::config::{Defaults, credential_names, resolve_program, sandbox, worker_environment};
 use crate::engine::{Ladder, Recipe};
@@ -45,6 +47,8 @@ pub(super) struct Report {
     pub(super) failed: Vec<crate::rulepack::Unloaded>,
     pub(super) listed: Vec<crate::rulepack::Unloaded>,
     pub(super) unconditioned: Vec<Unconditioned>,
+    /// What it has looked at; `None` if that can't be told.
+    inputs: Option<Inputs>,
 }
 
 /// A rule that goes to Python with every record, and why.
@@ -77,18 +81,38 @@ impl Engine {
         if let Some(path) = args.rulepack.clone().or_else(set) {
             return Ok(Rules { pack: Rulepack::load(&path, None)?, _folder: None });
         }
-        let folder = tempfile::Builder::new().prefix("iota-").tempdir().context("can't make a temporary folder")?;
-        let path = folder.path().join("rulepack.json");
         let rules = rules_folders(args)?;
         let more: &[&str] = if args.include_disabled { &["--include-disabled"] } else { &[] };
-        self.compile(&rules, &args.engine, &path, more)?;
         let base = std::path::absolute(&rules[0])?;
+        let folder = tempfile::Builder::new().prefix("iota-").tempdir().context("can't make a temporary folder")?;
+        let path = folder.path().join("rulepack.json");
+        let kept = self.kept(&rules, &args.engine, more)?;
+        if kept.as_ref().is_some_and(|kept| kept.find(&path).is_some())
+            && let Ok(pack) = Rulepack::load(&path, Some(&base))
+        {
+            return Ok(Rules { pack, _folder: Some(folder) });
+        }
+        let report = self.compile(&rules, &args.engine, &path, more)?;
+        // A rule that can't load may load tomorrow, for reasons that nobody here knows of.
+        if let (Some(kept), Some(inputs), true) = (kept, report.inputs, report.failed.is_empty()) {
+            // The next command compiles again; this one has its rules.
+            let _ = kept.keep(inputs, &report.digest, &path);
+        }
         let pack = Rulepack::load(&path, Some(&base))?;
         if pack.rules.is_empty() {
             super::show::unloaded(&pack);
             bail!("no rule in `{}` could be loaded; start one with the examples in the README", rules[0].display());
         }
         Ok(Rules { pack, _folder: Some(folder) })
+    }
+
+    /// Where such a compilation is kept: only of the built-in engine, for others change.
+    fn kept(&self, rules: &[PathBuf], args: &EngineArgs, more: &[&str]) -> anyhow::Result<Option<Kept>> {
+        let cache = Defaults::from_env().cache;
+        if !self.folder.starts_with(&cache) {
+            return Ok(None);
+        }
+        Ok(Some(Kept::new(&cache, &arguments(rules, args, more)?, &self.python, &self.site, &self.folder)))
     }
 
     /// Runs the engine's compiler.
@@ -100,14 +124,8 @@ impl Engine {
         more: &[&str],
     ) -> anyhow::Result<Report> {
         let mut command = Command::new(&self.python);
-        command.args(["-P", "-s", "-B", "-m", "iota_engine", "compile"]).args(rules);
-        command.arg("--output").arg(output).args(more);
-        for folder in &args.include {
-            command.arg("--include").arg(folder);
-        }
-        if let Some(confine) = Ladder::for_import(sandbox()?) {
-            command.arg("--confine").arg(serde_json::to_string(&confine)?);
-        }
+        command.args(["-P", "-s", "-B", "-m", "iota_engine", "compile"]);
+        command.args(arguments(rules, args, more)?).arg("--output").arg(output);
         command.env_clear().envs(worker_environment()).env("PYTHONPATH", &self.folder);
         let done = command
             .stdin(Stdio::null())
@@ -119,6 +137,19 @@ impl Engine {
         }
         serde_json::from_slice(&done.stdout).context("the engine's compiler gave no report; is it of another version?")
     }
+}
+
+/// What the compiler is told, but for where its result goes.
+fn arguments(rules: &[PathBuf], args: &EngineArgs, more: &[&str]) -> anyhow::Result<Vec<OsString>> {
+    let mut arguments: Vec<OsString> = more.iter().map(OsString::from).collect();
+    if let Some(confine) = Ladder::for_import(sandbox()?) {
+        arguments.extend(["--confine".into(), serde_json::to_string(&confine)?.into()]);
+    }
+    for folder in &args.include {
+        arguments.extend(["--include".into(), folder.into()]);
+    }
+    arguments.extend(rules.iter().map(OsString::from));
+    Ok(arguments)
 }
 
 /// The folders of rules that were named; `rules` in the current folder if none was.

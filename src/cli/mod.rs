@@ -6,6 +6,7 @@
 mod compile;
 mod engine;
 mod explain;
+mod kept;
 mod local;
 mod new;
 mod record;

@@ -31,7 +31,7 @@ MUTANTS = [
     ("_constants", "    return isinstance(value, set | frozenset) and len(value) > 1", "    return False", "sets have an order"),
     ("_constants", "return not isinstance(value, View) and all(map(compares, value))", "return True", "values that stand for something compare"),
     ("_compare", "    if opposite := _OPPOSITES.get(type(op)):\n        return forms.negation(", "    if opposite := _OPPOSITES.get(type(op)):\n        return (", "`not in` is `in`"),
-    ("_compare", "hashed = isinstance(collection, set | frozenset | dict)", "hashed = isinstance(collection, set | frozenset)", "a list is looked up in a dict"),
+    ("_compare", '"hashed": hashed} if all(map(scalar, members))', '"hashed": False} if all(map(scalar, members))', "a list is looked up in a dict"),
     ("_compare", "    if isinstance(left, Test) and isinstance(right, Const) and isinstance(right.value, bool):\n        return left.condition if right.value", "    if isinstance(left, Test) and isinstance(right, Const):\n        return left.condition if right.value", "a test equals any truthy value"),
     ("_collections", "not (of.is_event and key.lower() in _ADDED)", "True", "members that the engine adds"),
     ("_collections", "groups or [(NONE, [])]", "groups", "a list is looked up in an empty dict"),

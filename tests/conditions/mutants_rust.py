@@ -32,6 +32,7 @@ SOURCES = (
 
 EVALUATE, VALUE, PROJECT = "src/prefilter/evaluate.rs", "src/prefilter/value.rs", "src/prefilter/project.rs"
 OUTCOME, INDEX, PATTERN = "src/prefilter/outcome.rs", "src/prefilter/index.rs", "src/prefilter/pattern.rs"
+NEEDS, GUARD = "src/prefilter/needs.rs", "src/prefilter/guard.rs"
 
 # File, old, new, why it is unsound.
 MUTANTS: list[tuple[str, str, str, str]] = [
@@ -155,16 +156,40 @@ MUTANTS: list[tuple[str, str, str, str]] = [
         "control characters near the end of a record are taken, which Python refuses",
     ),
     (
-        INDEX,
-        "Node::Rescue(tried, otherwise) => union(self.of(*tried, outcome), self.of(*otherwise, outcome)),",
-        "Node::Rescue(tried, _) => self.of(*tried, outcome),",
+        NEEDS,
+        "Node::Rescue(tried, otherwise) => of(*tried, outcome).either(of(*otherwise, outcome)),",
+        "Node::Rescue(tried, _) => of(*tried, outcome),",
         "a match after an exception is not indexed",
     ),
     (
+        NEEDS,
+        "Node::Not(inner) => of(*inner, outcome.not()),",
+        "Node::Not(inner) => of(*inner, outcome),",
+        "what `not` needs is what it excludes",
+    ),
+    (
+        NEEDS,
+        "found = found.either(before.clone().both(of(part, on.not())));",
+        "found = found.both(before.clone().both(of(part, on.not())));",
+        "one part of an `or` needs what all of them do",
+    ),
+    (
         INDEX,
-        "Node::Test(term, test) => self.test(*term, test).filter(|_| is_true),",
-        "Node::Test(term, test) => self.test(*term, test),",
+        "_ => Names::nothing(),\n                };",
+        "_ => names(program, field, term, test),\n                };",
         "`!=` is indexed under the name it excludes",
+    ),
+    (
+        GUARD,
+        "Some(a.intersection(&b).copied().collect()),",
+        "Some(a.union(&b).copied().collect()),",
+        "either side of an `or` guards the rule",
+    ),
+    (
+        GUARD,
+        "BTreeSet::from([(rank, node, outcome == Outcomes::T)])",
+        "BTreeSet::from([(rank, node, true)])",
+        "what must be false guards as if it must be true",
     ),
     (
         INDEX,

@@ -175,6 +175,8 @@ def _logic(nodes: list[ast.expr], frame: Frame, *, is_and: bool) -> Value:
 
 def _decided(each: Value, *, is_true: bool) -> Value:
     """Return a value that was asked for its truth, as what follows sees it."""
+    if isinstance(each, Test):
+        return Const(is_true)
     return replace(each, truth=is_true) if isinstance(each, Unknown) and not each.shared else each
 
 
