@@ -43,6 +43,15 @@ pub(crate) struct Pipeline {
     /// None: every record is a candidate for every rule.
     prefilter: Option<Prefilter>,
     sample: Sample,
+    /// Memory of objects that are through: most objects are so small that making it anew would show.
+    spare: Mutex<Vec<Spare>>,
+}
+
+/// What the handling of an object needs and the next can use.
+#[derive(Default)]
+struct Spare {
+    scratch: Scratch,
+    window: Vec<u8>,
 }
 
 /// Whether conditions decide which rules are asked.
@@ -149,7 +158,7 @@ impl Pipeline {
             },
         };
         let pool = Pool::new(settings, &pack).map_err(|e| SetupError::Engine(e.to_string()))?;
-        Ok(Self { config, pack, sink, pool, prefilter, sample: Sample::new(filtering) })
+        Ok(Self { config, pack, sink, pool, prefilter, sample: Sample::new(filtering), spare: Mutex::default() })
     }
 
     /// Handles one object whose bytes come from `open`. Its `object` line is printed when this returns.
@@ -168,7 +177,7 @@ impl Pipeline {
             bytes: 0,
             bytes_json: 0,
             seen: Seen::default(),
-            scratch: Scratch::default(),
+            spare: self.spare().pop().unwrap_or_default(),
             batch: Batch::default(),
             asked: Vec::new(),
             waiting: Vec::new(),
@@ -184,7 +193,8 @@ impl Pipeline {
         if let Err(fault) = handling.settle(matches!(status, Status::Done)) {
             status = Status::Failed(fault);
         }
-        let Handling { counts, bytes, bytes_json, unfit, .. } = handling;
+        let Handling { counts, bytes, bytes_json, unfit, spare, .. } = handling;
+        self.spare().push(spare);
         if let Some((index, why)) = unfit {
             observe::not_evaluated(&self.sink, object, &counts, index, &why);
         }
@@ -227,6 +237,10 @@ impl Pipeline {
         };
         run.totals().counts.signals += 1;
         self.sink.raw(Kind::Signal, Level::Info, &alert::as_signal(settled.body, reason))
+    }
+
+    fn spare(&self) -> MutexGuard<'_, Vec<Spare>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The settings.
@@ -291,7 +305,7 @@ struct Handling<'a> {
     bytes: u64,
     bytes_json: u64,
     seen: Seen,
-    scratch: Scratch,
+    spare: Spare,
     batch: Batch,
     /// What is known of each record of the batch.
     asked: Vec<Asked>,
@@ -312,12 +326,13 @@ impl Handling<'_> {
         let counted = Counted { inner: open()?, bytes: 0 };
         let gunzip = Gunzip::new(counted, config.max_object_bytes)?;
         let limits = Limits { record_bytes: config.max_record_bytes, depth: config.max_depth };
-        let mut splitter = Splitter::new(gunzip, limits);
+        let mut splitter = Splitter::with_buffer(gunzip, limits, std::mem::take(&mut self.spare.window));
         let split = self.pieces(&mut splitter);
         // What was complete before the damage is judged all the same.
         let judged = if self.run.until.over() { Err(self.over()) } else { self.judge() };
         self.bytes_json = splitter.reader().bytes_out();
         self.bytes = splitter.reader().source().bytes;
+        self.spare.window = splitter.into_buffer();
         // Engine and deadline first: another try may still judge what stands before the damage.
         judged.and(split)?;
         if self.counts.balanced() {
@@ -362,7 +377,7 @@ impl Handling<'_> {
         let text = std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
         self.counts.repaired += u64::from(matches!(text, Cow::Owned(_)));
         let pipeline = self.pipeline;
-        let rules = match pipeline.prefilter.as_ref().map(|filter| filter.candidates(&mut self.scratch, &text)) {
+        let rules = match pipeline.prefilter.as_ref().map(|filter| filter.candidates(&mut self.spare.scratch, &text)) {
             None | Some(Candidates::All) => None,
             Some(Candidates::Rules(rules)) => Some(rules.to_vec()),
         };

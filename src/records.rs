@@ -70,7 +70,17 @@ struct Kind {
 impl<R: Read> Splitter<R> {
     /// Over the decompressed bytes of one object.
     pub(crate) fn new(reader: R, limits: Limits) -> Self {
-        Self { window: Window::new(reader, limits.record_bytes), limits, place: Place::Top, started: false }
+        Self::with_buffer(reader, limits, Vec::new())
+    }
+
+    /// The same with a buffer that another one has left.
+    pub(crate) fn with_buffer(reader: R, limits: Limits, buffer: Vec<u8>) -> Self {
+        Self { window: Window::new(reader, limits.record_bytes, buffer), limits, place: Place::Top, started: false }
+    }
+
+    /// Its buffer, for the next.
+    pub(crate) fn into_buffer(self) -> Vec<u8> {
+        self.window.buf
     }
 
     /// The reader, to ask it what it has read.
@@ -328,19 +338,12 @@ struct Window<R> {
 }
 
 impl<R: Read> Window<R> {
-    fn new(reader: R, limit: usize) -> Self {
-        Self {
-            reader,
-            buf: vec![0; 2 * READ],
-            at: 0,
-            end: 0,
-            held: None,
-            dropped: 0,
-            base: 0,
-            limit,
-            ended: false,
-            fault: None,
-        }
+    fn new(reader: R, limit: usize, mut buf: Vec<u8>) -> Self {
+        // A record that was large does not cost its memory for ever.
+        buf.truncate(2 * READ);
+        buf.shrink_to(2 * READ);
+        buf.resize(2 * READ, 0);
+        Self { reader, buf, at: 0, end: 0, held: None, dropped: 0, base: 0, limit, ended: false, fault: None }
     }
 
     fn unread(&self) -> &[u8] {

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MAX_REQUEST = 8 * 1024 * 1024
 # Replies are gathered up to this size: a write per item would wake the reader thousands of times a second.
 FLUSH_BYTES = 32 * 1024
+READ_BYTES = 64 * 1024
 
 _LENGTHS = struct.Struct(">II")
 # The first length counts the second.
@@ -39,6 +40,8 @@ class Frames:
         self._source = source
         self._sink = sink
         self._pending = bytearray()
+        # Read, and not yet asked for.
+        self._ahead = bytearray()
         self._seal = b""
 
     def seal(self, text: str) -> None:
@@ -75,13 +78,16 @@ class Frames:
             view = view[_write(self._sink, view) :]
 
     def _exactly(self, count: int, *, may_end: bool = False) -> bytearray:
-        data = bytearray()
+        data = self._ahead
         while len(data) < count:
-            chunk = _read(self._source, count - len(data))
+            # Most requests come whole, and then this is the only call.
+            chunk = _read(self._source, max(READ_BYTES, count - len(data)))
             if not chunk:
                 if may_end and not data:
                     return data
                 message = f"the stream ended after {len(data)} of {count} bytes"
                 raise FrameError(message)
             data += chunk
+        self._ahead = data[count:]
+        del data[count:]
         return data

@@ -57,7 +57,7 @@ class Worker:
         self._reply_bytes: int = limits["reply_bytes"]
         self._strikes: int = limits["strikes"]
         self._cell = Cell(start["cell"])
-        self._clock = Clock(self._cell, limits["rule_ms"], limits["import_ms"])
+        self._clock = Clock(self._cell, limits["rule_ms"], limits["import_ms"], frames.flush)
         self._sources = Sources(start["rules"], pack["files"], pack["paths"])
         self._rules = [Rule(index, entry) for index, entry in enumerate(pack["rules"])]
         self._model: DataModel | None = choose_model(pack["data_models"], CLOUDTRAIL, self._sources)
@@ -126,8 +126,8 @@ class Worker:
             plan, skipped = self._awake(plans[chosen])
             verdicts = self._verdicts(item, plan, parsed)
             self._reply(seq, item, verdicts, skipped)
-            # A match must not be lost with a worker that dies later, nor wait behind slow rules.
-            if verdicts or self._clock.ticks != ticks:
+            # Answers wait for each other, but not behind slow rules.
+            if self._clock.ticks != ticks:
                 ticks = self._clock.ticks
                 self._frames.flush()
         self._frames.write(f'{{"type":"end","seq":{seq}}}')

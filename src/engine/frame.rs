@@ -1,9 +1,13 @@
 //! Frames as bytes: a length, a header, a body. It knows nothing of what they say.
 
+use std::io::{self, Read};
+
 /// A reply is never longer.
 pub(super) const MAX_REPLY: usize = 1024 * 1024;
 
 const LENGTHS: usize = 8;
+/// At most so much is read at once.
+const READ: usize = 64 * 1024;
 
 /// One frame to be written: both lengths and the header; the body follows it.
 pub(super) fn head(header: &[u8], body_len: usize) -> Vec<u8> {
@@ -14,8 +18,10 @@ pub(super) fn head(header: &[u8], body_len: usize) -> Vec<u8> {
 /// Takes what was read and gives back whole frames.
 #[derive(Default)]
 pub(super) struct Frames {
+    /// What is no frame yet lies between `at` and `end`.
     buf: Vec<u8>,
     at: usize,
+    end: usize,
     /// What every frame ends with.
     seal: Vec<u8>,
 }
@@ -30,21 +36,25 @@ impl Frames {
         self.seal = seal.as_bytes().to_vec();
     }
 
-    /// Adds what was read.
-    pub(super) fn extend(&mut self, bytes: &[u8]) {
-        if self.at == self.buf.len() {
-            self.buf.clear();
-            self.at = 0;
+    /// Reads once from the other side; tells how much.
+    pub(super) fn read_from(&mut self, source: &mut impl Read) -> io::Result<usize> {
+        if self.at == self.end {
+            (self.at, self.end) = (0, 0);
         } else if self.at > MAX_REPLY {
-            self.buf.drain(..self.at);
-            self.at = 0;
+            self.buf.copy_within(self.at..self.end, 0);
+            (self.at, self.end) = (0, self.end - self.at);
         }
-        self.buf.extend_from_slice(bytes);
+        if self.buf.len() < self.end + READ {
+            self.buf.resize(self.end + READ, 0);
+        }
+        let read = source.read(&mut self.buf[self.end..])?;
+        self.end += read;
+        Ok(read)
     }
 
     /// The header of the next whole frame, `None` until there is one. Replies have no body but the seal.
     pub(super) fn next(&mut self) -> Result<Option<&[u8]>, NotAFrame> {
-        let unread = &self.buf[self.at..];
+        let unread = &self.buf[self.at..self.end];
         let length = |at: usize| Some(u32::from_be_bytes(unread.get(at..at + 4)?.try_into().ok()?));
         let Some(total) = length(0) else { return Ok(None) };
         if total < 4 || total as usize > MAX_REPLY {
@@ -62,13 +72,19 @@ impl Frames {
 
     /// True if nothing is left over.
     pub(super) fn is_empty(&self) -> bool {
-        self.at == self.buf.len()
+        self.at == self.end
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn feed(frames: &mut Frames, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            frames.read_from(&mut bytes).expect("a slice");
+        }
+    }
 
     #[test]
     fn frames_come_back_whole_however_they_arrive() {
@@ -77,7 +93,7 @@ mod tests {
             let mut frames = Frames::default();
             let mut got = Vec::new();
             for piece in stream.chunks(step) {
-                frames.extend(piece);
+                feed(&mut frames, piece);
                 while let Some(header) = frames.next().expect("well formed") {
                     got.push(String::from_utf8_lossy(header).into_owned());
                 }
@@ -91,7 +107,7 @@ mod tests {
     fn what_is_no_frame_is_refused() {
         let check = |bytes: &[u8], expected| {
             let mut frames = Frames::default();
-            frames.extend(bytes);
+            feed(&mut frames, bytes);
             assert_eq!(frames.next().map(|header| header.map(<[u8]>::to_vec)), expected, "{bytes:?}");
         };
         check(b"Traceback (most recent", Err(NotAFrame(u32::from_be_bytes(*b"Trac"))));
@@ -105,13 +121,13 @@ mod tests {
         let sealed = |seal: &str| [&[0, 0, 0, 9, 0, 0, 0, 2][..], b"{}", seal.as_bytes()].concat();
         let mut frames = Frames::default();
         frames.require("abc");
-        frames.extend(&sealed("abc"));
+        feed(&mut frames, &sealed("abc"));
         assert_eq!(frames.next(), Ok(Some(&b"{}"[..])));
-        frames.extend(&sealed("abd"));
+        feed(&mut frames, &sealed("abd"));
         assert_eq!(frames.next(), Err(NotAFrame(2)));
         let mut frames = Frames::default();
         frames.require("abc");
-        frames.extend(&head(b"{}", 0));
+        feed(&mut frames, &head(b"{}", 0));
         assert_eq!(frames.next(), Err(NotAFrame(2)));
     }
 }

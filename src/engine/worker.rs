@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::hash::{BuildHasher as _, RandomState};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, IoSlice, Read as _, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout};
@@ -200,6 +200,8 @@ impl Worker {
         let head = frame::head(&header, body.len());
         let mut unsent: [&[u8]; 2] = [&head, body];
         let mut watch = Watch::new(self.read_cell());
+        // The pipe is empty, so most requests fit.
+        self.send(&mut unsent)?;
         loop {
             while let Some(header) = self.frames.next().map_err(|bad| lied(not_a_frame(&bad)))? {
                 let reply = Reply::parse(header).map_err(|e| lied(format!("a reply that is no reply: {e}")))?;
@@ -248,9 +250,11 @@ impl Worker {
     }
 
     fn send(&mut self, unsent: &mut [&[u8]; 2]) -> Result<(), Death> {
-        let part = usize::from(unsent[0].is_empty());
-        match self.stdin.write(unsent[part]) {
-            Ok(written) => unsent[part] = &unsent[part][written..],
+        match self.stdin.write_vectored(&unsent.map(IoSlice::new)) {
+            Ok(written) => {
+                let head = written.min(unsent[0].len());
+                *unsent = [&unsent[0][head..], &unsent[1][written - head..]];
+            }
             Err(error) if is_transient(&error) => {}
             // It has closed its end; whether it is dead, stdout will tell.
             Err(_) => return Err(self.ended()),
@@ -259,13 +263,9 @@ impl Worker {
     }
 
     fn receive(&mut self) -> Result<(), Death> {
-        let mut buf = [0; 64 * 1024];
-        match self.stdout.read(&mut buf) {
+        match self.frames.read_from(&mut self.stdout) {
             Ok(0) => Err(self.ended()),
-            Ok(read) => {
-                self.frames.extend(&buf[..read]);
-                Ok(())
-            }
+            Ok(_) => Ok(()),
             Err(error) if is_transient(&error) => Ok(()),
             Err(error) => Err(self.died(format!("can't read its replies: {error}"))),
         }

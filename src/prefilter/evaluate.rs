@@ -47,12 +47,14 @@ pub(super) struct Evaluation<'a> {
     pub(super) memo: &'a mut Memo,
     /// How many more items `some` may look at.
     items: u32,
+    /// The term that was asked for last, and what it came to: often several tests in a row are of one term.
+    last: Option<(TermId, Got<'a>)>,
 }
 
 impl<'a> Evaluation<'a> {
     /// Of a record that was projected into `slots`.
     pub(super) fn new(program: &'a Program, record: &'a [u8], slots: &'a Slots, memo: &'a mut Memo) -> Self {
-        Self { program, record, slots, memo, items: ITEMS }
+        Self { program, record, slots, memo, items: ITEMS, last: None }
     }
 
     /// The outcomes of a whole condition.
@@ -100,11 +102,21 @@ impl<'a> Evaluation<'a> {
                 found.without(Outcomes::R).with(self.node(*otherwise, item))
             }
             Node::Some(list, body) => self.some(*list, *body, item),
-            Node::Test(term, test) => match self.term(*term, item) {
-                Got::Value(value) => self.test(&value, test),
-                Got::Raises => Outcomes::R,
-                Got::Unknown => Outcomes::ALL,
-            },
+            Node::Test(term, test) if item.is_some() => self.tested(&self.term(*term, item), test),
+            Node::Test(term, test) => {
+                if self.last.as_ref().is_none_or(|(last, _)| last != term) {
+                    self.last = Some((*term, self.term(*term, None)));
+                }
+                self.last.as_ref().map_or(Outcomes::ALL, |(_, got)| self.tested(got, test))
+            }
+        }
+    }
+
+    fn tested(&self, got: &Got<'a>, test: &'a Test) -> Outcomes {
+        match got {
+            Got::Value(value) => self.test(value, test),
+            Got::Raises => Outcomes::R,
+            Got::Unknown => Outcomes::ALL,
         }
     }
 
