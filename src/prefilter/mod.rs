@@ -119,8 +119,12 @@ impl Prefilter {
     pub(crate) fn candidates<'s>(&self, scratch: &'s mut Scratch, record: &str) -> Candidates<'s> {
         let Some((mut evaluation, found)) = self.read(scratch, record) else { return Candidates::All };
         let mut look_at = |evaluation: &mut Evaluation<'_>, rule: u32| {
-            let guards = &self.guards[rule as usize];
-            if guards.iter().all(|&(test, wanted)| evaluation.outcomes(test).may(wanted))
+            // A test that is sure to raise rules nothing out: the rule may be sure to raise with it.
+            let mut passes = |&(test, wanted): &Guard| {
+                let found = evaluation.outcomes(test);
+                found.may(wanted) || found == Outcomes::R
+            };
+            if self.guards[rule as usize].iter().all(&mut passes)
                 && evaluation.outcomes(self.rules[rule as usize]).is_asked()
             {
                 found.push(rule);
