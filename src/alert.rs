@@ -3,6 +3,8 @@
 //! The ids are a function of content: whoever evaluates the same record with the same rule, today or in a retry, on a
 //! laptop or in the function, gets the same ids.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
@@ -11,7 +13,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::json;
 use crate::model::{ObjectRef, Severity};
-use crate::rulepack::{Metadata, Rule, hex};
+use crate::rulepack::{Account, Metadata, Rule, hex};
 
 /// Event ids longer than this are no event ids.
 const MAX_EVENT_ID: usize = 256;
@@ -70,7 +72,7 @@ struct Body<'a> {
     runbook: Option<String>,
     reference: Option<&'a str>,
     tags: &'a [String],
-    reports: &'a std::collections::BTreeMap<String, Vec<String>>,
+    reports: &'a BTreeMap<String, Vec<String>>,
     destinations: &'a [String],
     context: Option<Box<RawValue>>,
     dedup_period_minutes: u32,
@@ -81,6 +83,9 @@ struct Body<'a> {
     log: Log<'a>,
     truncated: bool,
     test: bool,
+    account_name: Option<&'a str>,
+    environment: Option<&'a str>,
+    owner: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
 }
@@ -110,8 +115,16 @@ struct Fields {
 }
 
 /// Makes the alert of a match that stands alone. `limit` bounds the body in bytes.
-pub(crate) fn build(finding: &Finding<'_>, record: &[u8], origin: &Origin<'_>, limit: usize) -> Alert {
+/// `accounts` are those of the organisation, by id.
+pub(crate) fn build(
+    finding: &Finding<'_>,
+    record: &[u8],
+    origin: &Origin<'_>,
+    accounts: &BTreeMap<String, Account>,
+    limit: usize,
+) -> Alert {
     let fields = Fields::of(record);
+    let account = fields.account_id.as_ref().and_then(|id| accounts.get(id));
     let match_id = match_id(&finding.rule.id, record);
     let id = hex(&match_id);
     let metadata = finding.rule.metadata();
@@ -144,6 +157,9 @@ pub(crate) fn build(finding: &Finding<'_>, record: &[u8], origin: &Origin<'_>, l
         },
         truncated: false,
         test: false,
+        account_name: account.and_then(|account| account.name.as_deref()),
+        environment: account.and_then(|account| account.environment.as_deref()),
+        owner: account.and_then(|account| account.owner.as_deref()),
         reason: finding.reason,
     };
     let bytes = fit(&mut body, limit - LATER_BYTES, &Metadata::default());
@@ -344,6 +360,11 @@ mod tests {
         .expect("a rule")
     }
 
+    fn accounts() -> BTreeMap<String, Account> {
+        let owner = Account { owner: Some("team-a".into()), environment: Some("prod".into()), name: None };
+        [("1".to_owned(), owner)].into()
+    }
+
     impl<'a> Finding<'a> {
         fn plain(rule: &'a Rule) -> Self {
             Self {
@@ -365,7 +386,7 @@ mod tests {
         let rule = rule();
         let finding = Finding::plain(&rule);
         let object = ObjectRef::new("b", "k");
-        let alert = build(&finding, record.as_bytes(), &Origin { object: &object, index: 3 }, limit);
+        let alert = build(&finding, record.as_bytes(), &Origin { object: &object, index: 3 }, &accounts(), limit);
         (serde_json::from_slice(&alert.body).expect("JSON"), alert.body.len())
     }
 
@@ -387,6 +408,8 @@ mod tests {
         let (body, _) = body(record, 64_000);
         let got = ["event_id", "account_id", "actor_arn", "error_code", "region"].map(|name| body[name].clone());
         assert_eq!(got, ["e-1".into(), "1".into(), "issuer".into(), serde_json::Value::Null, serde_json::Value::Null]);
+        let known = ["account_name", "environment", "owner"].map(|name| body[name].clone());
+        assert_eq!(known, [serde_json::Value::Null, "prod".into(), "team-a".into()]);
         assert_eq!(body["log"], serde_json::json!({"bucket":"b","key":"k","version_id":null,"index":3}));
         assert_eq!((&body["description"], &body["runbook"]), (&"what".into(), &serde_json::Value::Null));
     }
@@ -397,7 +420,7 @@ mod tests {
         let rule = rule();
         let finding = Finding::plain(&rule);
         let object = ObjectRef::new("b", r#"a"match_count":1,b"#);
-        let alert = build(&finding, record.as_bytes(), &Origin { object: &object, index: 3 }, 9_000);
+        let alert = build(&finding, record.as_bytes(), &Origin { object: &object, index: 3 }, &accounts(), 9_000);
         assert_eq!((alert.time, alert.event_id.as_deref()), (Some(60), Some("e-1")));
         let grouped: serde_json::Value = serde_json::from_slice(&for_group(alert.body.clone(), 1234)).expect("JSON");
         assert_eq!((&grouped["match_count"], &grouped["event"]["x"]["match_count"]), (&1234.into(), &1.into()));

@@ -467,7 +467,7 @@ impl Handling<'_> {
         let finding = Finding {
             rule,
             title: verdict.title.as_deref().unwrap_or(&rule.id),
-            severity: verdict.severity.unwrap_or(rule.severity),
+            severity: verdict.severity.filter(|_| !rule.severity_fixed).unwrap_or(rule.severity),
             dedup: verdict.dedup.as_deref().unwrap_or(&rule.id),
             context: verdict.context.as_deref(),
             description: verdict.description.as_deref(),
@@ -477,7 +477,8 @@ impl Handling<'_> {
             reason,
         };
         let limit = self.pipeline.config.max_alert_bytes - SHARED_BYTES;
-        let alert = alert::build(&finding, record, &Origin { object: self.object, index }, limit);
+        let origin = Origin { object: self.object, index };
+        let alert = alert::build(&finding, record, &origin, &self.pipeline.pack.accounts, limit);
         let found = Found {
             rule: verdict.rule,
             time: alert.time,

@@ -29,6 +29,19 @@ pub(crate) struct Rulepack {
     pub rules: Vec<Rule>,
     /// What could not load, and why.
     pub failed: Vec<Unloaded>,
+    /// The organisation's accounts, by id.
+    pub accounts: BTreeMap<String, Account>,
+}
+
+/// What `site.yml` says of an account.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Account {
+    /// What people call it.
+    pub name: Option<String>,
+    /// What it is for, such as `prod`.
+    pub environment: Option<String>,
+    /// Whom to ask.
+    pub owner: Option<String>,
 }
 
 /// One rule.
@@ -42,6 +55,9 @@ pub(crate) struct Rule {
     pub digest: String,
     /// How severe its alerts are unless it says otherwise itself.
     pub severity: Severity,
+    /// `site.yml` has said so: the rule is not asked.
+    #[serde(default)]
+    pub severity_fixed: bool,
     /// False: its matches are signals, not alerts.
     pub create_alert: bool,
     /// How long matches with one dedup key belong together.
@@ -95,6 +111,7 @@ struct Body {
     engine_version: String,
     rules: Vec<Rule>,
     failed: Vec<Unloaded>,
+    accounts: BTreeMap<String, Account>,
 }
 
 impl Rule {
@@ -139,6 +156,7 @@ impl Rulepack {
             digest,
             rules: body.rules,
             failed: body.failed,
+            accounts: body.accounts,
         })
     }
 }
@@ -201,7 +219,9 @@ mod tests {
         let version = env!("CARGO_PKG_VERSION");
         let rule = r#"{"id":"R","path":"r.py","digest":"d","severity":"HIGH","create_alert":true,"dedup_period_minutes":60,"threshold":1,"metadata":{},"condition":{}}"#;
         let body = |version: &str| {
-            format!(r#","engine_version":"{version}","files":{{}},"rules":[{rule}],"failed":[],"listed":[]}}"#)
+            format!(
+                r#","engine_version":"{version}","files":{{}},"accounts":{{}},"rules":[{rule}],"failed":[],"listed":[]}}"#
+            )
         };
         check_load(&pack(&body(version)), Ok(1));
         check_load(&pack(&body("0.0.0")), Err("made by iota 0.0.0"));

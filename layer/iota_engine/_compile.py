@@ -19,8 +19,12 @@ from iota_engine._discover import Discovery
 from iota_engine._importpass import WorkerDied, import_all, site_folders
 from iota_engine._inline import translate_filters
 from iota_engine._metadata import Unusable
+from iota_engine._overrides import apply, wants
+from iota_engine._own_files import NotRight
 from iota_engine._pack import pack_bytes
 from iota_engine._rule import IOTA_FUNCTIONS, PANTHER_FUNCTIONS
+from iota_engine._site import Site, read_site
+from iota_engine._site_module import MODULE, source
 from iota_engine._syntax import NotPython, parse, top_level_names
 from iota_engine._testcases import test_cases
 from iota_engine._tree import Tree
@@ -44,7 +48,7 @@ def main(arguments: list[str]) -> int:
     options = _options(arguments)
     try:
         report = compile_rules(options)
-    except (CannotRun, YamlMissing, WorkerDied) as error:
+    except (CannotRun, NotRight, YamlMissing, WorkerDied) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     except OSError as error:
@@ -62,6 +66,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--bundle", action="store_true")
     parser.add_argument("--include-disabled", action="store_true")
     parser.add_argument("--no-import", action="store_true")
+    parser.add_argument("--no-site", action="store_true")
     parser.add_argument("--confine", type=json.loads, metavar="JSON")
     parser.add_argument("--tests", type=Path, metavar="FILE")
     return parser.parse_intermixed_args(arguments)
@@ -79,10 +84,14 @@ def compile_rules(options: argparse.Namespace) -> dict[str, Any]:
         discovery.helper_folder(_folder(path))
     found = discovery.found
     _refuse_twins(found)
+    # The rules' own tests are about the rules, and come out alike whoever runs them.
+    found.site = Site() if options.no_site else read_site(folders, tree)
+    changed = apply(found.site, found)
     rules = _chosen(found, include_disabled=options.include_disabled)
     if not options.no_import:
         rules = _importable(rules, found, options.confine)
-    conditions = Conditions(_helpers(found), [*_models(found), *(each.syntax for each in found.rules)], _installed)
+    helpers = _helpers(found)
+    conditions = Conditions(helpers, [*_models(found), *(each.syntax for each in found.rules)], _installed)
     for candidate in rules:
         candidate.entry["condition"] = conditions.of(candidate.syntax, is_panther=candidate.entry["form"] == "panther")
     cases = test_cases(rules, found)
@@ -94,7 +103,8 @@ def compile_rules(options: argparse.Namespace) -> dict[str, Any]:
     output.write_bytes(pack)
     if options.tests is not None:
         options.tests.write_text(json.dumps(cases), encoding="utf-8")
-    return _report(rules, found, digest)
+    site = {"file": found.site.file and tree.name(found.site.file), "changed": changed}
+    return _report(rules, found, digest) | {"own": {**site, "wants": wants(found.site, rules, helpers)}}
 
 
 def _folder(path: Path) -> Path:
@@ -120,7 +130,7 @@ def _chosen(found: Found, *, include_disabled: bool) -> list[Candidate]:
     for candidate in sorted(found.rules, key=lambda each: str(each.entry["id"])):
         entry = candidate.entry
         if not candidate.enabled and not include_disabled:
-            found.list(candidate.file, "`Enabled` is false", entry["id"])
+            found.list(candidate.file, candidate.off, entry["id"])
             continue
         try:
             entry["inline_filters"] = translate_filters(candidate.document.get("InlineFilters"))
@@ -163,7 +173,7 @@ def _importable(rules: list[Candidate], found: Found, confine: dict[str, Any] | 
 
 def _helpers(found: Found) -> dict[str, ast.Module]:
     """Return the syntax of every module that rules may import, by its name; the first folder that has one wins."""
-    helpers: dict[str, ast.Module] = {}
+    helpers = {MODULE: parse(source(found.site).encode("ascii"), MODULE)}
     for folder in found.helper_folders:
         for file in found.support:
             if file.suffix != ".py" or not file.is_relative_to(folder):
@@ -195,7 +205,8 @@ def _installed(name: str) -> bool:
 
 
 def _files(rules: list[Candidate], found: Found) -> list[Path]:
-    return [file for candidate in rules for file in candidate.files] + found.support
+    own = [found.site.file] if found.site.file else []
+    return [file for candidate in rules for file in candidate.files] + found.support + own
 
 
 def _parts(rules: list[Candidate], found: Found) -> dict[str, Any]:
@@ -204,6 +215,8 @@ def _parts(rules: list[Candidate], found: Found) -> dict[str, Any]:
         "python": ".".join(map(str, sys.version_info[:3])),
         "files": found.tree.digests(_files(rules, found)),
         "paths": [found.tree.name(folder) for folder in found.helper_folders],
+        "modules": {MODULE: source(found.site)},
+        "accounts": found.site.accounts,
         "data_models": found.data_models,
         "rules": [candidate.entry for candidate in rules],
         "failed": _sorted(found.failed),

@@ -13,6 +13,7 @@ from pathlib import Path
 from iota_engine import _metadata
 from iota_engine._found import Candidate, Found
 from iota_engine._models import add_data_model
+from iota_engine._own_files import OWN_FILES
 from iota_engine._syntax import NotPython, parse, top_level_names
 from iota_engine._tree import HELPERS, MODELS, TESTS, YAML_SUFFIXES, nearest_parent, walk
 from iota_engine._yaml import Reader, YamlProblem
@@ -41,7 +42,8 @@ class Discovery:
 
     def rules_folder(self, folder: Path) -> None:
         """Take in a folder of rules, and the helpers and data models that lie in it or in the nearest parent."""
-        files = list(walk(folder))
+        own = {folder / name for name in OWN_FILES}
+        files = [file for file in walk(folder) if file not in own]
         self._beside.clear()
         for file in files:
             if file.suffix in YAML_SUFFIXES:
@@ -104,7 +106,9 @@ class Discovery:
         kind = document.get("AnalysisType")
         kind = kind.lower() if isinstance(kind, str) else kind
         if kind is None:
-            if python.is_file() or "RuleID" in document:
+            if file.name in OWN_FILES and not python.is_file():
+                self.found.fail(file, "counts only at the top of a folder of rules; move it there")
+            elif python.is_file() or "RuleID" in document:
                 self._beside[file.with_suffix("")] = (file, document)
             return
         filename = document.get("Filename")

@@ -4,7 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
-use super::engine::Report;
+use super::engine::{Own, Report};
 use crate::config::no_color;
 use crate::engine::Refused;
 use crate::model::Severity;
@@ -58,6 +58,28 @@ pub(super) fn compiled(report: &Report, target: &Path, verbose: bool) {
         if report.failed.is_empty() { String::new() } else { format!(", {} not loaded", report.failed.len()) },
         &report.digest[..report.digest.len().min(12)],
     ));
+}
+
+/// What the organisation's own files change, and what rules would like to know.
+pub(super) fn own(own: &Own, verbose: bool) {
+    for changed in &own.changed {
+        let to: Vec<String> = changed.to.iter().map(|(key, value)| format!("{key} {value}")).collect();
+        note(&format!("`{}` of `{}`: {}", changed.id, own.file.as_deref().unwrap_or_default(), to.join(", ")));
+    }
+    for wanted in &own.wants {
+        let shown = if verbose { wanted.rules.len() } else { 3 };
+        let more = match wanted.rules.len().saturating_sub(shown) {
+            0 => String::new(),
+            more => format!(" and {more} more (-v lists them)"),
+        };
+        let names: Vec<&str> = wanted.rules.iter().take(shown).map(String::as_str).collect();
+        note(&format!(
+            "`{}` is not set in `site.yml`; {} would use it: {}{more}",
+            wanted.value,
+            count(wanted.rules.len() as u64, "rule"),
+            names.join(", ")
+        ));
+    }
 }
 
 /// What of the isolation does not hold, in one line.

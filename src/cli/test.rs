@@ -142,7 +142,7 @@ fn once(args: &TestArgs, engine: &Engine, folders: &[PathBuf], files: &BTreeSet<
     let scratch = tempfile::Builder::new().prefix("iota-").tempdir().context("can't make a temporary folder")?;
     let (pack, tests) = (scratch.path().join("rulepack.json"), scratch.path().join("tests.json"));
     // A rule that is switched off is still to be kept working. What can't be imported shows when it is tested.
-    let more = ["--include-disabled", "--no-import", "--tests", &tests.to_string_lossy()];
+    let more = ["--include-disabled", "--no-import", "--no-site", "--tests", &tests.to_string_lossy()];
     engine.compile(folders, &args.engine, &pack, &more)?;
     let pack = Rulepack::load(&pack, Some(&std::path::absolute(&folders[0])?))?;
     let mut cases: Vec<Case> = serde_json::from_slice(&std::fs::read(&tests)?).context("the list of tests")?;
