@@ -106,10 +106,7 @@ class Discovery:
         kind = document.get("AnalysisType")
         kind = kind.lower() if isinstance(kind, str) else kind
         if kind is None:
-            if file.name in OWN_FILES and not python.is_file():
-                self.found.fail(file, "counts only at the top of a folder of rules; move it there")
-            elif python.is_file() or "RuleID" in document:
-                self._beside[file.with_suffix("")] = (file, document)
+            self._without_kind(file, document)
             return
         filename = document.get("Filename")
         if isinstance(filename, str) and kind != "global":
@@ -120,6 +117,13 @@ class Discovery:
             add_data_model(self.found, file, document)
         else:
             self.found.list(file, f"`AnalysisType: {kind}` is not evaluated", document.get("RuleID"))
+
+    def _without_kind(self, file: Path, document: dict[str, Any]) -> None:
+        has_python = file.with_suffix(".py").is_file()
+        if file.name in OWN_FILES and not has_python:
+            self.found.fail(file, "counts only at the top of a folder of rules; move it there")
+        elif has_python or "RuleID" in document:
+            self._beside[file.with_suffix("")] = (file, document)
 
     def _document(self, file: Path) -> Any:
         if self._reader is None:
