@@ -13,7 +13,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::json;
 use crate::model::{ObjectRef, Severity};
-use crate::rulepack::{Account, Metadata, Rule, hex};
+use crate::rulepack::{Account, Exception, Metadata, Rule, hex};
 
 /// Event ids longer than this are no event ids.
 const MAX_EVENT_ID: usize = 256;
@@ -91,11 +91,37 @@ struct Body<'a> {
 }
 
 #[derive(Serialize)]
+struct Suppressed<'a> {
+    rule_id: &'a str,
+    title: &'a str,
+    severity: Severity,
+    match_id: &'a str,
+    exception: &'a str,
+    owner: &'a str,
+    reason: &'a str,
+    expires: &'a str,
+    #[serde(flatten)]
+    fields: &'a Fields,
+    log: Log<'a>,
+}
+
+#[derive(Serialize)]
 struct Log<'a> {
     bucket: Option<&'a str>,
     key: &'a str,
     version_id: Option<&'a str>,
     index: u64,
+}
+
+impl<'a> Log<'a> {
+    fn of(origin: &Origin<'a>) -> Self {
+        Self {
+            bucket: Some(origin.object.bucket.as_str()).filter(|bucket| !bucket.is_empty()),
+            key: &origin.object.key,
+            version_id: origin.object.version_id.as_deref(),
+            index: origin.index,
+        }
+    }
 }
 
 /// What an alert repeats of its record, so that a SIEM need not look into `event`.
@@ -149,12 +175,7 @@ pub(crate) fn build(
         threshold: finding.rule.threshold,
         match_count: 1,
         fields: &fields,
-        log: Log {
-            bucket: Some(origin.object.bucket.as_str()).filter(|bucket| !bucket.is_empty()),
-            key: &origin.object.key,
-            version_id: origin.object.version_id.as_deref(),
-            index: origin.index,
-        },
+        log: Log::of(origin),
         truncated: false,
         test: false,
         account_name: account.and_then(|account| account.name.as_deref()),
@@ -163,14 +184,37 @@ pub(crate) fn build(
         reason: finding.reason,
     };
     let bytes = fit(&mut body, limit - LATER_BYTES, &Metadata::default());
-    let time = fields.event_time.as_deref().and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
-    Alert {
-        match_id,
+    Alert { match_id, severity: finding.severity, time: seconds(&fields), event_id: fields.event_id, body: bytes }
+}
+
+/// Makes the line of a match that an exception hides: who and what, and who answers for it, but not the record.
+pub(crate) fn suppressed(finding: &Finding<'_>, record: &[u8], origin: &Origin<'_>, by: &Exception) -> Alert {
+    let fields = Fields::of(record);
+    let match_id = match_id(&finding.rule.id, record);
+    let body = Suppressed {
+        rule_id: &finding.rule.id,
+        title: &cut(finding.title, MAX_FIELD),
         severity: finding.severity,
-        time: time.map(OffsetDateTime::unix_timestamp),
-        event_id: fields.event_id,
-        body: bytes,
-    }
+        match_id: &hex(&match_id),
+        exception: &by.id,
+        owner: &by.owner,
+        reason: &by.reason,
+        expires: &by.expires,
+        fields: &fields,
+        log: Log::of(origin),
+    };
+    let body = serde_json::to_vec(&body).unwrap_or_else(|_| b"{}".to_vec());
+    Alert { match_id, severity: finding.severity, time: seconds(&fields), event_id: fields.event_id, body }
+}
+
+/// Seconds since 1970 of a record's event time.
+pub(crate) fn event_seconds(record: &[u8]) -> Option<i64> {
+    seconds(&Fields { event_time: member(record, b"eventTime"), ..Fields::default() })
+}
+
+fn seconds(fields: &Fields) -> Option<i64> {
+    let time = fields.event_time.as_deref().and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
+    time.map(OffsetDateTime::unix_timestamp)
 }
 
 /// The same alert for a group of so many matches, of which it is the first.

@@ -50,6 +50,7 @@ mod digest;
 mod engine;
 mod error;
 mod gunzip;
+mod hidden;
 mod invoke;
 mod json;
 pub mod lambda;

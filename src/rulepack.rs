@@ -31,6 +31,36 @@ pub(crate) struct Rulepack {
     pub failed: Vec<Unloaded>,
     /// The organisation's accounts, by id.
     pub accounts: BTreeMap<String, Account>,
+    /// Which matches are hidden.
+    pub exceptions: Vec<Exception>,
+}
+
+/// Matches that somebody answers for.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Exception {
+    /// It is counted under this name.
+    pub id: String,
+    /// Ids of the rules whose matches it may hide.
+    pub rules: Vec<String>,
+    /// Who answers for it.
+    pub owner: String,
+    /// Why these are no findings.
+    pub reason: String,
+    /// The first day, UTC, on which it applies no more, as `2026-12-31`.
+    pub expires: String,
+    /// How many of a day it may hide before somebody is told.
+    pub max_per_day: u64,
+    /// It hides a match if one of these holds of the record.
+    pub when: Vec<When>,
+}
+
+/// What must hold of a record, for certain.
+#[derive(Debug, Deserialize)]
+pub(crate) struct When {
+    /// In the language of `docs/conditions.md`.
+    pub condition: Box<RawValue>,
+    /// Networks, of which one must hold `sourceIPAddress`; none if the address does not matter.
+    pub source_ip: Vec<String>,
 }
 
 /// What `site.yml` says of an account.
@@ -112,6 +142,7 @@ struct Body {
     rules: Vec<Rule>,
     failed: Vec<Unloaded>,
     accounts: BTreeMap<String, Account>,
+    exceptions: Vec<Exception>,
 }
 
 impl Rule {
@@ -157,6 +188,7 @@ impl Rulepack {
             rules: body.rules,
             failed: body.failed,
             accounts: body.accounts,
+            exceptions: body.exceptions,
         })
     }
 }
@@ -220,7 +252,7 @@ mod tests {
         let rule = r#"{"id":"R","path":"r.py","digest":"d","severity":"HIGH","create_alert":true,"dedup_period_minutes":60,"threshold":1,"metadata":{},"condition":{}}"#;
         let body = |version: &str| {
             format!(
-                r#","engine_version":"{version}","files":{{}},"accounts":{{}},"rules":[{rule}],"failed":[],"listed":[]}}"#
+                r#","engine_version":"{version}","files":{{}},"accounts":{{}},"exceptions":[],"rules":[{rule}],"failed":[],"listed":[]}}"#
             )
         };
         check_load(&pack(&body(version)), Ok(1));

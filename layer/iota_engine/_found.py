@@ -49,6 +49,8 @@ class Found:
     rules: list[Candidate] = field(default_factory=list)
     data_models: list[dict[str, Any]] = field(default_factory=list)
     site: Site = field(default_factory=Site)
+    exceptions_file: Path | None = None
+    exceptions: list[dict[str, Any]] = field(default_factory=list)
     # Helpers and data models: files that rules read, and the folders that their imports start from.
     support: list[Path] = field(default_factory=list)
     helper_folders: list[Path] = field(default_factory=list)

@@ -57,6 +57,10 @@ pub(super) struct Own {
     pub(super) changed: Vec<Changed>,
     /// What rules ask for and it does not say.
     pub(super) wants: Vec<Wanted>,
+    /// How many exceptions there are.
+    pub(super) exceptions: usize,
+    /// Those that apply no more.
+    pub(super) expired: Vec<String>,
 }
 
 /// A rule that `site.yml` changes.
