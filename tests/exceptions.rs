@@ -180,3 +180,21 @@ fn several_files_of_one_event_hide_it_once_and_the_pack_carries_exceptions() {
     assert_eq!((packed.alerts(), hidden(&packed)), (vec![], vec!["theirs:1".to_owned()]));
     assert!(bench.path().join("out/rules/exceptions.yml").is_file());
 }
+
+#[test]
+fn the_function_counts_what_is_hidden_and_prints_it_where_that_is_asked_for() {
+    let exceptions = json!([exception("theirs", json!({"actor_arn": ROLE}), json!({}))]);
+    let Some(bench) = bench(exceptions, &texts(&[record("1", "Bad"), record("2", "Good")])) else { return };
+    let local = |signals: &str| {
+        let mut command = bench.command(&["local", "logs", "--once", "--rules", "rules", "--lines", "all"]);
+        common::done(command.env("IOTA_SIGNALS", signals))
+            .expect_code(0)
+            .expect_counts(&[("matches", 1), ("suppressed", 1)])
+    };
+    let counted = local("count");
+    assert_eq!((counted.alerts(), hidden(&counted)), (vec![], vec![]));
+    assert_eq!(counted.kind("metrics")[0]["Suppressed"], 1);
+    let logged = local("log");
+    assert_eq!(hidden(&logged), ["theirs:1"]);
+    assert_eq!(logged.kind("suppressed")[0]["log"]["bucket"], "logs");
+}
