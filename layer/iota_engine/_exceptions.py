@@ -104,7 +104,7 @@ class _Reader:
             ("tag", tags, known_tags),
         ):
             for name in names:
-                if name not in known:
+                if not isinstance(name, str) or name not in known:
                     problems.tell(f"there is no {what} `{name}`; {meant(name, known)}", f"{where}.{what}s")
         return sorted(name for name, has in self._by_id.items() if name in named or not has.isdisjoint(map(str, tags)))
 

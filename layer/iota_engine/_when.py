@@ -146,6 +146,9 @@ def _in(term: list[Any], _word: str, asked: Any) -> Condition:
 
 
 def _not(term: list[Any], _word: str, asked: Any) -> Condition:
+    if isinstance(asked, dict) and "not" in asked:
+        message = "`not` of `not` says nothing; leave both out"
+        raise ValueError(message)
     return {"op": "not", "of": _field(term, asked)}
 
 

@@ -63,6 +63,8 @@ def changed(**members):
         ({"when": {"errorCode": None}}, "for what is not there write `exists: false`"),
         ({"when": {"eventName": {"matches": "(?=x)"}}}, "is no pattern that can be told for certain"),
         ({"when": {"eventName": {"less": "3"}}}, "is no number"),
+        ({"when": {"eventName": {"not": {"not": "x"}}}}, "`not` of `not` says nothing"),
+        ({"rules": [["Test.Rule"]]}, "there is no rule `['Test.Rule']`"),
         ({"when": {"eventName": {"exists": "yes"}}}, "is neither true nor false"),
     ],
 )

@@ -4,7 +4,7 @@
 //! what it *surely* speaks of. What is not understood, not there or not known hides nothing. Separate from the index of
 //! rules because it is asked after the verdict, about few records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use time::Date;
@@ -49,14 +49,14 @@ impl Exceptions {
                 exception.id
             ),
         };
+        let indexes: HashMap<&str, u32> = pack.rules.iter().map(|rule| &*rule.id).zip(0..).collect();
         let mut builder = Builder::new();
         let (mut all, mut by_rule) = (Vec::new(), BTreeMap::<u32, Vec<u32>>::new());
         for (index, exception) in (0..).zip(&pack.exceptions) {
             all.push(Known::of(exception, &mut builder).map_err(|reason| of(exception, reason))?);
             for id in &exception.rules {
-                let rule = (0..).zip(&pack.rules).find(|(_, rule)| rule.id == *id);
-                let (rule, _) = rule.ok_or_else(|| of(exception, format!("there is no rule `{id}`")))?;
-                by_rule.entry(rule).or_default().push(index);
+                let rule = indexes.get(&**id).ok_or_else(|| of(exception, format!("there is no rule `{id}`")))?;
+                by_rule.entry(*rule).or_default().push(index);
             }
         }
         Ok(Self { program: builder.build(), all, by_rule })
