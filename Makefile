@@ -37,7 +37,8 @@ test-engine: $(VENV)/dev ## the Python engine, through its pipes
 
 test-rules: build ## the rules' own tests, and the story they must catch
 	python events/make_story.py --check
-	$(IOTA) test rules
+	$(IOTA) test rules --require-both
+	python docs/rules.py --check
 
 ## for whoever changes something
 

@@ -1,9 +1,6 @@
 from iota_cloudtrail import actor, as_list, by_aws_service, context, succeeded
 from iota_resources import foreign_accounts
 
-# Accounts of your own that keep copies.
-TRUSTED_ACCOUNTS = ()
-
 
 def rule(event):
     if event.get("eventName") != "PutBucketReplication" or event.get("eventSource") != "s3.amazonaws.com":
@@ -19,11 +16,11 @@ def copies(event):
 def goes_outside(event, destination):
     # Without an account the destination may be anybody's.
     owner = destination.get("Account")
-    return owner is None or bool(foreign_accounts(event, [owner], TRUSTED_ACCOUNTS))
+    return owner is None or bool(foreign_accounts(event, [owner]))
 
 
 def receivers(event):
-    return foreign_accounts(event, [to.get("Account") for to in copies(event)], TRUSTED_ACCOUNTS)
+    return foreign_accounts(event, [to.get("Account") for to in copies(event)])
 
 
 def bucket(event):

@@ -1,5 +1,6 @@
 from iota_cloudtrail import account, actor, as_list, by_aws_service, context, succeeded
 from iota_resources import by_person, from_instance, on_behalf, with_long_term_key
+from iota_site import is_allowed_region
 
 # Families with graphics processors or other accelerators.
 ACCELERATED = (
@@ -46,7 +47,7 @@ def asked(event):
 
 
 def severity(event):
-    if with_long_term_key(event):
+    if with_long_term_key(event) or not is_allowed_region(event.get("awsRegion")):
         return "HIGH"
     return "MEDIUM" if from_instance(event) else "LOW"
 

@@ -1,4 +1,5 @@
 from iota_cloudtrail import account, actor, by_aws_service, context, succeeded
+from iota_identity import by_ci
 from iota_resources import by_person, from_instance, in_unusual_hands
 
 SOURCES = ("ecr.amazonaws.com", "ecr-public.amazonaws.com")
@@ -7,7 +8,9 @@ SOURCES = ("ecr.amazonaws.com", "ecr-public.amazonaws.com")
 def rule(event):
     if event.get("eventName") != "PutImage" or event.get("eventSource") not in SOURCES:
         return False
-    return succeeded(event) and not by_aws_service(event) and (by_person(event) or from_instance(event))
+    if not succeeded(event) or by_aws_service(event) or by_ci(event):
+        return False
+    return by_person(event) or from_instance(event)
 
 
 def severity(event):

@@ -1,4 +1,5 @@
 from iota_cloudtrail import account, by_aws_service, context
+from iota_site import is_trusted_address
 
 # What people and attackers run, and instances do not.
 SYSTEMS = ("os/macos", "darwin", "kali", "parrot", "microsoft-standard")
@@ -13,8 +14,6 @@ ELSEWHERE = (
     "197", "200", "201", "202", "203", "206", "210", "211", "217", "218", "219", "220", "221", "222",
 )
 # fmt: on
-# Your own ways out, such as "203.0.113.": instances may come from there.
-OWN_NETWORKS = ()
 
 
 def rule(event):
@@ -33,7 +32,8 @@ def on_a_laptop(event):
 
 def from_elsewhere(event):
     source = event.get("sourceIPAddress") or ""
-    if OWN_NETWORKS and source.startswith(OWN_NETWORKS):
+    # Instances may reach AWS through the organisation's own ways out.
+    if is_trusted_address(source):
         return False
     # Calls that a service makes on behalf of the instance have its name here, not an address.
     return source.split(".")[0] in ELSEWHERE

@@ -2,8 +2,6 @@ from iota_cloudtrail import account, actor, by_aws_service, context, succeeded
 from iota_resources import accounts_let_in, foreign_accounts, on_behalf
 
 EVENTS = ("PutKeyPolicy", "CreateKey", "CreateGrant")
-# Accounts of your own that may use your keys.
-TRUSTED_ACCOUNTS = ()
 
 
 def rule(event):
@@ -15,8 +13,8 @@ def rule(event):
 def receivers(event):
     grantee = event.deep_get("requestParameters", "granteePrincipal", default="")
     policy = event.deep_get("requestParameters", "policy")
-    let_in = accounts_let_in(event, policy, TRUSTED_ACCOUNTS)
-    return sorted({*let_in, *foreign_accounts(event, [grantee], TRUSTED_ACCOUNTS)})
+    let_in = accounts_let_in(event, policy)
+    return sorted({*let_in, *foreign_accounts(event, [grantee])})
 
 
 def key(event):

@@ -1,4 +1,5 @@
 from iota_cloudtrail import account, actor, by_aws_service, context, succeeded
+from iota_identity import by_ci
 from iota_resources import by_person, from_instance, in_unusual_hands, on_behalf
 
 # Lambda writes the version of its API into the name.
@@ -8,7 +9,7 @@ EVENTS = ("UpdateFunctionCode", "UpdateFunctionCode20150331", "UpdateFunctionCod
 def rule(event):
     if event.get("eventName") not in EVENTS or event.get("eventSource") != "lambda.amazonaws.com":
         return False
-    if not succeeded(event) or by_aws_service(event) or on_behalf(event):
+    if not succeeded(event) or by_aws_service(event) or on_behalf(event) or by_ci(event):
         return False
     # With `dryRun` nothing changes.
     return event.deep_get("requestParameters", "dryRun") is not True and (by_person(event) or from_instance(event))

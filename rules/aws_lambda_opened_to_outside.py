@@ -6,8 +6,6 @@ EVENTS = (
     "AddPermission20150331v2",
     "AddLayerVersionPermission20181031",
 )
-# Accounts of your own that may call your functions and use your layers.
-TRUSTED_ACCOUNTS = ()
 # What ties a permission for everyone to somebody.
 TIES = ("principalOrgID", "organizationId", "sourceAccount", "sourceArn")
 
@@ -19,7 +17,7 @@ def rule(event):
         return False
     if event.deep_get("requestParameters", "functionUrlAuthType") is not None:
         return False
-    return public(event) or bool(foreign_accounts(event, [principal(event)], TRUSTED_ACCOUNTS))
+    return public(event) or bool(foreign_accounts(event, [principal(event)]))
 
 
 def principal(event):

@@ -2,8 +2,6 @@ from iota_cloudtrail import account, actor, by_aws_service, context, succeeded
 from iota_resources import foreign_accounts
 
 EVENTS = ("CreateVpcPeeringConnection", "AcceptVpcPeeringConnection")
-# Accounts of your own whose networks may be joined to yours.
-TRUSTED_ACCOUNTS = ()
 
 
 def rule(event):
@@ -16,7 +14,7 @@ def others(event):
     peering = event.deep_get("responseElements", "vpcPeeringConnection", default={})
     sides = [(peering.get(side) or {}).get("ownerId") for side in ("requesterVpcInfo", "accepterVpcInfo")]
     sides.append(event.deep_get("requestParameters", "peerOwnerId"))
-    return foreign_accounts(event, sides, TRUSTED_ACCOUNTS)
+    return foreign_accounts(event, sides)
 
 
 def title(event):

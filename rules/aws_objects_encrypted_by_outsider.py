@@ -3,8 +3,6 @@ from iota_resources import foreign_accounts, on_behalf
 
 EVENTS = ("PutObject", "CopyObject", "CreateMultipartUpload", "PutBucketEncryption")
 KEY = "x-amz-server-side-encryption-aws-kms-key-id"
-# Accounts of your own that keep keys.
-TRUSTED_ACCOUNTS = ()
 
 
 def rule(event):
@@ -27,7 +25,7 @@ def keys(event):
 def key_accounts(event):
     """The accounts of the keys that belong neither to the bucket's account nor to the caller's."""
     home = event.deep_get("userIdentity", "accountId")
-    return foreign_accounts(event, keys(event), (home, *TRUSTED_ACCOUNTS))
+    return foreign_accounts(event, keys(event), (home,))
 
 
 def bucket(event):

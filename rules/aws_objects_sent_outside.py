@@ -1,9 +1,8 @@
 from iota_cloudtrail import actor, as_list, by_aws_service, context, succeeded
 from iota_resources import on_behalf
+from iota_site import is_known_account
 
 EVENTS = ("CopyObject", "PutObject", "CompleteMultipartUpload", "UploadPartCopy")
-# Accounts of your own and of partners, into whose buckets may be written.
-TRUSTED_ACCOUNTS = ()
 
 
 def rule(event):
@@ -11,7 +10,8 @@ def rule(event):
         return False
     if not succeeded(event) or by_aws_service(event) or on_behalf(event):
         return False
-    return owner(event) not in (None, event.deep_get("userIdentity", "accountId"), *TRUSTED_ACCOUNTS)
+    whose = owner(event)
+    return whose not in (None, event.deep_get("userIdentity", "accountId")) and not is_known_account(whose)
 
 
 def owner(event):

@@ -2,8 +2,6 @@ from iota_cloudtrail import account, actor, as_list, by_aws_service, context, su
 from iota_resources import foreign_accounts
 
 EVENTS = ("CreateResourceShare", "AssociateResourceShare", "UpdateResourceShare")
-# Accounts of your own, inside the organization.
-TRUSTED_ACCOUNTS = ()
 
 
 def rule(event):
@@ -26,7 +24,7 @@ def receivers(event):
         for name in as_list(event.deep_get("requestParameters", "principals"))
         if ":organizations:" not in str(name)
     ]
-    return foreign_accounts(event, names, TRUSTED_ACCOUNTS)
+    return foreign_accounts(event, names)
 
 
 def share(event):

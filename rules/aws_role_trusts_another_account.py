@@ -1,9 +1,8 @@
 from iota_cloudtrail import account, actor, by_aws_service, context, succeeded
 from iota_identity import account_of, allowing, condition_keys, principals
+from iota_site import ACCOUNTS
 
 EVENTS = ("CreateRole", "UpdateAssumeRolePolicy")
-# The accounts of your organization: they may trust each other.
-OWN_ACCOUNTS = ()
 
 
 def rule(event):
@@ -15,7 +14,7 @@ def rule(event):
 def trusted(event):
     """The foreign accounts that may assume the role from now on."""
     found = {account_of(principal) for statement in allowing(trust(event)) for principal in principals(statement)}
-    return sorted(found - {"", account(event), *OWN_ACCOUNTS})
+    return sorted(found - {"", account(event), *ACCOUNTS})
 
 
 def trust(event):

@@ -1,4 +1,5 @@
 from iota_cloudtrail import account, actor, as_list, by_aws_service, context, succeeded
+from iota_site import is_known_account
 
 SOURCES = ("ec2.amazonaws.com", "rds.amazonaws.com")
 EVENTS = (
@@ -7,8 +8,6 @@ EVENTS = (
     "ModifyDBSnapshotAttribute",
     "ModifyDBClusterSnapshotAttribute",
 )
-# Accounts of your own that may receive disks, images and databases, such as the one that keeps backups.
-TRUSTED_ACCOUNTS = ()
 
 
 def rule(event):
@@ -30,7 +29,7 @@ def receivers(event):
         entry.get("group") or entry.get("userId") or entry.get("organizationArn") or entry.get("organizationalUnitArn")
         for entry in given
     ]
-    return [name for name in names if name and name != account(event) and name not in TRUSTED_ACCOUNTS]
+    return [name for name in names if name and name != account(event) and not is_known_account(name)]
 
 
 def shared(event):

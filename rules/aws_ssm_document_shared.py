@@ -1,7 +1,5 @@
 from iota_cloudtrail import account, actor, as_list, by_aws_service, context, succeeded
-
-# Accounts of your own that may use your documents.
-TRUSTED_ACCOUNTS = ()
+from iota_site import is_known_account
 
 
 def rule(event):
@@ -12,7 +10,7 @@ def rule(event):
 
 def receivers(event):
     given = as_list(event.deep_get("requestParameters", "accountIdsToAdd"))
-    return [name for name in given if name and name != account(event) and name not in TRUSTED_ACCOUNTS]
+    return [name for name in given if name and name != account(event) and not is_known_account(name)]
 
 
 def public(event):

@@ -3,6 +3,8 @@
 //! The ids are a function of content: whoever evaluates the same record with the same rule, today or in a retry, on a
 //! laptop or in the function, gets the same ids.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
@@ -11,7 +13,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::json;
 use crate::model::{ObjectRef, Severity};
-use crate::rulepack::{Metadata, Rule, hex};
+use crate::rulepack::{Account, Exception, Metadata, Rule, hex};
 
 /// Event ids longer than this are no event ids.
 const MAX_EVENT_ID: usize = 256;
@@ -70,7 +72,7 @@ struct Body<'a> {
     runbook: Option<String>,
     reference: Option<&'a str>,
     tags: &'a [String],
-    reports: &'a std::collections::BTreeMap<String, Vec<String>>,
+    reports: &'a BTreeMap<String, Vec<String>>,
     destinations: &'a [String],
     context: Option<Box<RawValue>>,
     dedup_period_minutes: u32,
@@ -81,8 +83,26 @@ struct Body<'a> {
     log: Log<'a>,
     truncated: bool,
     test: bool,
+    account_name: Option<&'a str>,
+    environment: Option<&'a str>,
+    owner: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Suppressed<'a> {
+    rule_id: &'a str,
+    title: &'a str,
+    severity: Severity,
+    match_id: &'a str,
+    exception: &'a str,
+    owner: &'a str,
+    reason: &'a str,
+    expires: &'a str,
+    #[serde(flatten)]
+    fields: &'a Fields,
+    log: Log<'a>,
 }
 
 #[derive(Serialize)]
@@ -91,6 +111,17 @@ struct Log<'a> {
     key: &'a str,
     version_id: Option<&'a str>,
     index: u64,
+}
+
+impl<'a> Log<'a> {
+    fn of(origin: &Origin<'a>) -> Self {
+        Self {
+            bucket: Some(origin.object.bucket.as_str()).filter(|bucket| !bucket.is_empty()),
+            key: &origin.object.key,
+            version_id: origin.object.version_id.as_deref(),
+            index: origin.index,
+        }
+    }
 }
 
 /// What an alert repeats of its record, so that a SIEM need not look into `event`.
@@ -110,8 +141,16 @@ struct Fields {
 }
 
 /// Makes the alert of a match that stands alone. `limit` bounds the body in bytes.
-pub(crate) fn build(finding: &Finding<'_>, record: &[u8], origin: &Origin<'_>, limit: usize) -> Alert {
+/// `accounts` are those of the organisation, by id.
+pub(crate) fn build(
+    finding: &Finding<'_>,
+    record: &[u8],
+    origin: &Origin<'_>,
+    accounts: &BTreeMap<String, Account>,
+    limit: usize,
+) -> Alert {
     let fields = Fields::of(record);
+    let account = fields.account_id.as_ref().and_then(|id| accounts.get(id));
     let match_id = match_id(&finding.rule.id, record);
     let id = hex(&match_id);
     let metadata = finding.rule.metadata();
@@ -136,25 +175,46 @@ pub(crate) fn build(finding: &Finding<'_>, record: &[u8], origin: &Origin<'_>, l
         threshold: finding.rule.threshold,
         match_count: 1,
         fields: &fields,
-        log: Log {
-            bucket: Some(origin.object.bucket.as_str()).filter(|bucket| !bucket.is_empty()),
-            key: &origin.object.key,
-            version_id: origin.object.version_id.as_deref(),
-            index: origin.index,
-        },
+        log: Log::of(origin),
         truncated: false,
         test: false,
+        account_name: account.and_then(|account| account.name.as_deref()),
+        environment: account.and_then(|account| account.environment.as_deref()),
+        owner: account.and_then(|account| account.owner.as_deref()),
         reason: finding.reason,
     };
     let bytes = fit(&mut body, limit - LATER_BYTES, &Metadata::default());
-    let time = fields.event_time.as_deref().and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
-    Alert {
-        match_id,
+    Alert { match_id, severity: finding.severity, time: seconds(&fields), event_id: fields.event_id, body: bytes }
+}
+
+/// Makes the line of a match that an exception hides: who and what, and who answers for it, but not the record.
+pub(crate) fn suppressed(finding: &Finding<'_>, record: &[u8], origin: &Origin<'_>, by: &Exception) -> Alert {
+    let fields = Fields::of(record);
+    let match_id = match_id(&finding.rule.id, record);
+    let body = Suppressed {
+        rule_id: &finding.rule.id,
+        title: &cut(finding.title, MAX_FIELD),
         severity: finding.severity,
-        time: time.map(OffsetDateTime::unix_timestamp),
-        event_id: fields.event_id,
-        body: bytes,
-    }
+        match_id: &hex(&match_id),
+        exception: &by.id,
+        owner: &by.owner,
+        reason: &by.reason,
+        expires: &by.expires,
+        fields: &fields,
+        log: Log::of(origin),
+    };
+    let body = serde_json::to_vec(&body).unwrap_or_else(|_| b"{}".to_vec());
+    Alert { match_id, severity: finding.severity, time: seconds(&fields), event_id: fields.event_id, body }
+}
+
+/// Seconds since 1970 of a record's event time.
+pub(crate) fn event_seconds(record: &[u8]) -> Option<i64> {
+    seconds(&Fields { event_time: member(record, b"eventTime"), ..Fields::default() })
+}
+
+fn seconds(fields: &Fields) -> Option<i64> {
+    let time = fields.event_time.as_deref().and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
+    time.map(OffsetDateTime::unix_timestamp)
 }
 
 /// The same alert for a group of so many matches, of which it is the first.
@@ -344,6 +404,11 @@ mod tests {
         .expect("a rule")
     }
 
+    fn accounts() -> BTreeMap<String, Account> {
+        let owner = Account { owner: Some("team-a".into()), environment: Some("prod".into()), name: None };
+        [("1".to_owned(), owner)].into()
+    }
+
     impl<'a> Finding<'a> {
         fn plain(rule: &'a Rule) -> Self {
             Self {
@@ -365,7 +430,7 @@ mod tests {
         let rule = rule();
         let finding = Finding::plain(&rule);
         let object = ObjectRef::new("b", "k");
-        let alert = build(&finding, record.as_bytes(), &Origin { object: &object, index: 3 }, limit);
+        let alert = build(&finding, record.as_bytes(), &Origin { object: &object, index: 3 }, &accounts(), limit);
         (serde_json::from_slice(&alert.body).expect("JSON"), alert.body.len())
     }
 
@@ -387,6 +452,8 @@ mod tests {
         let (body, _) = body(record, 64_000);
         let got = ["event_id", "account_id", "actor_arn", "error_code", "region"].map(|name| body[name].clone());
         assert_eq!(got, ["e-1".into(), "1".into(), "issuer".into(), serde_json::Value::Null, serde_json::Value::Null]);
+        let known = ["account_name", "environment", "owner"].map(|name| body[name].clone());
+        assert_eq!(known, [serde_json::Value::Null, "prod".into(), "team-a".into()]);
         assert_eq!(body["log"], serde_json::json!({"bucket":"b","key":"k","version_id":null,"index":3}));
         assert_eq!((&body["description"], &body["runbook"]), (&"what".into(), &serde_json::Value::Null));
     }
@@ -397,7 +464,7 @@ mod tests {
         let rule = rule();
         let finding = Finding::plain(&rule);
         let object = ObjectRef::new("b", r#"a"match_count":1,b"#);
-        let alert = build(&finding, record.as_bytes(), &Origin { object: &object, index: 3 }, 9_000);
+        let alert = build(&finding, record.as_bytes(), &Origin { object: &object, index: 3 }, &accounts(), 9_000);
         assert_eq!((alert.time, alert.event_id.as_deref()), (Some(60), Some("e-1")));
         let grouped: serde_json::Value = serde_json::from_slice(&for_group(alert.body.clone(), 1234)).expect("JSON");
         assert_eq!((&grouped["match_count"], &grouped["event"]["x"]["match_count"]), (&1234.into(), &1.into()));

@@ -56,7 +56,7 @@ fn setup(wrapped: Option<PathBuf>) -> Result<Pipeline, SetupError> {
     let mut kinds =
         vec![Kind::Alert, Kind::RuleError, Kind::Health, Kind::Object, Kind::Digest, Kind::Log, Kind::Metrics];
     if config.log_signals {
-        kinds.push(Kind::Signal);
+        kinds.extend([Kind::Signal, Kind::Suppressed]);
     }
     let sink = Sink::new(Box::new(std::io::stdout()), &kinds, &pack.digest);
     let python = config.interpreter(wrapped);
@@ -178,6 +178,7 @@ impl Function {
             ("RuleErrors", "Count", counts.rule_errors),
             ("Matches", "Count", counts.matches),
             ("Alerts", "Count", counts.alerts),
+            ("Suppressed", "Count", counts.suppressed),
             ("BlindPairs", "Count", counts.blind),
             ("Milliseconds", "Milliseconds", u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)),
         ];

@@ -38,7 +38,7 @@
 //! | `IOTA_MAX_DEPTH` | 128 | a record nested deeper is malformed |
 //! | `IOTA_MAX_ALERT_BYTES` | 64 KiB | no printed alert is longer |
 //! | `IOTA_DEADLINE_MARGIN_MS` | 2000 | how long before the function's deadline work stops |
-//! | `IOTA_SIGNALS` | `count` | `log` prints matches that are no alerts |
+//! | `IOTA_SIGNALS` | `count` | `log` prints matches that are no alerts, and those that exceptions hide |
 //! | `IOTA_VERIFY_SAMPLE` | 10000 | of so many records the function has one judged by every rule, to check the prefilter; 0 for none |
 //! | `IOTA_SANDBOX` | `auto` | `require`: no rule runs unless every rung of isolation holds; `off`: none of the kernel's |
 
@@ -50,6 +50,7 @@ mod digest;
 mod engine;
 mod error;
 mod gunzip;
+mod hidden;
 mod invoke;
 mod json;
 pub mod lambda;

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::engine::Notice;
 use crate::model::ObjectRef;
 use crate::report::Counts;
-use crate::rulepack::{Rule, Rulepack};
+use crate::rulepack::{Exception, Rule, Rulepack};
 use crate::sink::{Kind, Level, Sink};
 
 /// So much of a condition is shown.
@@ -69,6 +69,31 @@ pub(crate) fn prefilter_mismatch(sink: &Sink, rule: &Rule, event_id: Option<&str
         Level::Warn,
         &json!({"event": "prefilter_mismatch", "rule_id": rule.id, "condition": rule.condition_text(MAX_CONDITION),
                 "event_id": event_id, "bucket": object.bucket, "key": object.key, "message": message}),
+    );
+}
+
+/// An exception applies no more: what it hid is told again.
+pub(crate) fn expired_exception(sink: &Sink, exception: &Exception) {
+    let message = "the exception has expired and hides nothing any more; take it out, or have its owner look again";
+    let _ = sink.line(
+        Kind::Health,
+        Level::Warn,
+        &json!({"event": "expired_exception", "exception": exception.id, "owner": exception.owner,
+                "expires": exception.expires, "message": message}),
+    );
+}
+
+/// An exception hides more of one day than it was meant to; it goes on hiding.
+pub(crate) fn exception_over_limit(sink: &Sink, exception: &Exception, event_id: Option<&str>) {
+    let message = format!(
+        "the exception has hidden more than {} matches of one day; make it narrower, or raise `max_per_day`",
+        exception.max_per_day
+    );
+    let _ = sink.line(
+        Kind::Health,
+        Level::Warn,
+        &json!({"event": "exception_over_limit", "exception": exception.id, "owner": exception.owner,
+                "max_per_day": exception.max_per_day, "event_id": event_id, "message": message}),
     );
 }
 

@@ -11,14 +11,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use time::{Date, OffsetDateTime};
+
 use crate::alert::{self, Alert, Finding, Origin};
 use crate::config::Config;
 use crate::engine::{Answer, Batch, EngineError, Item, Pool, PoolSettings, Recipe, Until, Usage, Verdict};
 use crate::error::{ObjectFault, SetupError};
 use crate::gunzip::Gunzip;
+use crate::hidden::Hidden;
 use crate::json;
 use crate::model::{ObjectRef, Severity};
-use crate::prefilter::{Candidates, Coverage, Prefilter, Scratch};
+use crate::prefilter::{Candidates, Coverage, Exceptions, Prefilter, Scratch};
 use crate::records::{Limits, Piece, Splitter};
 use crate::repeats::{Match, Repeats, Seen};
 use crate::report::{Counts, ObjectReport, Status, Totals};
@@ -43,6 +46,8 @@ pub(crate) struct Pipeline {
     /// None: every record is a candidate for every rule.
     prefilter: Option<Prefilter>,
     sample: Sample,
+    exceptions: Exceptions,
+    hidden: Mutex<Hidden>,
     /// Memory of objects that are through: most objects are so small that making it anew would show.
     spare: Mutex<Vec<Spare>>,
 }
@@ -51,6 +56,8 @@ pub(crate) struct Pipeline {
 #[derive(Default)]
 struct Spare {
     scratch: Scratch,
+    /// The same for exceptions, which are another program.
+    exceptions: Scratch,
     window: Vec<u8>,
 }
 
@@ -107,6 +114,8 @@ pub(crate) struct Run {
     /// Matches that wait for the end of the run.
     windows: Mutex<Windows>,
     totals: Mutex<Totals>,
+    /// By which exceptions expire.
+    today: Date,
     pub(crate) until: Until,
 }
 
@@ -114,7 +123,8 @@ impl Run {
     /// A new run. Without `repeats` every record is evaluated and every match counts.
     pub(crate) fn new(repeats: bool, grouping: Grouping, until: Until) -> Self {
         let windows = Mutex::new(Windows::new(repeats));
-        Self { repeats: repeats.then(Repeats::new), grouping, windows, totals: Mutex::default(), until }
+        let today = OffsetDateTime::now_utc().date();
+        Self { repeats: repeats.then(Repeats::new), grouping, windows, totals: Mutex::default(), today, until }
     }
 
     fn windows(&self) -> MutexGuard<'_, Windows> {
@@ -143,6 +153,7 @@ impl Pipeline {
         filtering: Filtering,
     ) -> Result<Self, SetupError> {
         let prefilter = if filtering == Filtering::Off { None } else { Some(Prefilter::new(&pack)?) };
+        let exceptions = Exceptions::new(&pack)?;
         let (pack, sink) = (Arc::new(pack), Arc::new(sink));
         observe::start(&sink, &config, &pack);
         let settings = PoolSettings {
@@ -158,7 +169,9 @@ impl Pipeline {
             },
         };
         let pool = Pool::new(settings, &pack).map_err(|e| SetupError::Engine(e.to_string()))?;
-        Ok(Self { config, pack, sink, pool, prefilter, sample: Sample::new(filtering), spare: Mutex::default() })
+        let (sample, spare) = (Sample::new(filtering), Mutex::default());
+        let hidden = Mutex::default();
+        Ok(Self { config, pack, sink, pool, prefilter, sample, spare, exceptions, hidden })
     }
 
     /// Handles one object whose bytes come from `open`. Its `object` line is printed when this returns.
@@ -219,7 +232,21 @@ impl Pipeline {
                 self.sink.line(Kind::RuleError, Level::Warn, &tally.line(&rule.id))?;
             }
         }
+        for expired in self.expired(run) {
+            if self.hidden().is_news(expired) {
+                observe::expired_exception(&self.sink, &self.pack.exceptions[expired as usize]);
+            }
+        }
         self.sink.flush()
+    }
+
+    fn hidden(&self) -> MutexGuard<'_, Hidden> {
+        self.hidden.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Exceptions that no longer apply in this run, by index.
+    pub(crate) fn expired(&self, run: &Run) -> Vec<u32> {
+        self.exceptions.expired(run.today).collect()
     }
 
     /// Prints an alert, or the signals that did not make one.
@@ -472,7 +499,8 @@ impl Handling<'_> {
         }
         self.counts.matches += 1;
         let Some(rule) = self.pipeline.pack.rules.get(verdict.rule as usize) else { return };
-        let reason = (!rule.create_alert).then_some("create_alert_false");
+        let by = self.pipeline.exceptions.hides(&mut self.spare.exceptions, record, verdict.rule, self.run.today);
+        let reason = (by.is_none() && !rule.create_alert).then_some("create_alert_false");
         self.counts.signals += u64::from(reason.is_some());
         if reason.is_some() && !self.pipeline.sink.wants(Kind::Signal) {
             return;
@@ -480,7 +508,7 @@ impl Handling<'_> {
         let finding = Finding {
             rule,
             title: verdict.title.as_deref().unwrap_or(&rule.id),
-            severity: verdict.severity.unwrap_or(rule.severity),
+            severity: verdict.severity.filter(|_| !rule.severity_fixed).unwrap_or(rule.severity),
             dedup: verdict.dedup.as_deref().unwrap_or(&rule.id),
             context: verdict.context.as_deref(),
             description: verdict.description.as_deref(),
@@ -489,8 +517,12 @@ impl Handling<'_> {
             destinations: verdict.destinations.as_deref(),
             reason,
         };
+        let origin = Origin { object: self.object, index };
+        if let Some(by) = by {
+            return self.hide(&finding, record, &origin, by);
+        }
         let limit = self.pipeline.config.max_alert_bytes - SHARED_BYTES;
-        let alert = alert::build(&finding, record, &Origin { object: self.object, index }, limit);
+        let alert = alert::build(&finding, record, &origin, &self.pipeline.pack.accounts, limit);
         let found = Found {
             rule: verdict.rule,
             time: alert.time,
@@ -512,6 +544,20 @@ impl Handling<'_> {
         };
         if let Err(fault) = kept {
             self.unkept.get_or_insert(fault);
+        }
+    }
+
+    /// Counts a match that an exception hides, before it could be counted for a group.
+    fn hide(&mut self, finding: &Finding<'_>, record: &[u8], origin: &Origin<'_>, by: u32) {
+        let pipeline = self.pipeline;
+        let Some(exception) = pipeline.pack.exceptions.get(by as usize) else { return };
+        self.counts.suppressed += 1;
+        *self.run.totals().suppressed.entry(by).or_default() += 1;
+        if pipeline.hidden().count(by, alert::event_seconds(record), exception.max_per_day) {
+            observe::exception_over_limit(&pipeline.sink, exception, event_id(record).as_deref());
+        }
+        if pipeline.sink.wants(Kind::Suppressed) {
+            self.wait(Kind::Suppressed, alert::suppressed(finding, record, origin, exception));
         }
     }
 
@@ -564,8 +610,8 @@ impl Handling<'_> {
     }
 
     fn print(&mut self, line: &Line) -> Result<(), ObjectFault> {
-        if line.kind == Kind::Signal {
-            return self.pipeline.sink.raw(Kind::Signal, Level::Info, &line.body);
+        if line.kind != Kind::Alert {
+            return self.pipeline.sink.raw(line.kind, Level::Info, &line.body);
         }
         self.pipeline.sink.raw(Kind::Alert, Level::Warn, &line.body)?;
         self.counts.alerts += 1;

@@ -176,6 +176,8 @@ pub(crate) struct Totals {
     pub severities: [u64; 5],
     /// Matches that the prefilter would have missed, where it was checked: by rule, how many and the first's event id.
     pub mismatches: BTreeMap<u32, (u64, Option<String>)>,
+    /// Matches hidden, by exception.
+    pub suppressed: BTreeMap<u32, u64>,
     /// Failures by rule and kind.
     pub errors: BTreeMap<(u32, FailureKind), ErrorTally>,
 }
@@ -262,6 +264,8 @@ pub(crate) struct Stats<'a> {
     /// Sums over all objects.
     #[serde(flatten)]
     pub counts: &'a Counts,
+    /// Matches hidden, by the id of the exception.
+    pub suppressed_by: BTreeMap<&'a str, u64>,
     /// Bytes read.
     pub bytes_gzip: u64,
     /// Bytes after decompression.

@@ -29,6 +29,49 @@ pub(crate) struct Rulepack {
     pub rules: Vec<Rule>,
     /// What could not load, and why.
     pub failed: Vec<Unloaded>,
+    /// The organisation's accounts, by id.
+    pub accounts: BTreeMap<String, Account>,
+    /// Which matches are hidden.
+    pub exceptions: Vec<Exception>,
+}
+
+/// Matches that somebody answers for.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Exception {
+    /// It is counted under this name.
+    pub id: String,
+    /// Ids of the rules whose matches it may hide.
+    pub rules: Vec<String>,
+    /// Who answers for it.
+    pub owner: String,
+    /// Why these are no findings.
+    pub reason: String,
+    /// The first day, UTC, on which it applies no more, as `2026-12-31`.
+    pub expires: String,
+    /// How many of a day it may hide before somebody is told.
+    pub max_per_day: u64,
+    /// It hides a match if one of these holds of the record.
+    pub when: Vec<When>,
+}
+
+/// What must hold of a record, for certain.
+#[derive(Debug, Deserialize)]
+pub(crate) struct When {
+    /// In the language of `docs/conditions.md`.
+    pub condition: Box<RawValue>,
+    /// Networks, of which one must hold `sourceIPAddress`; none if the address does not matter.
+    pub source_ip: Vec<String>,
+}
+
+/// What `site.yml` says of an account.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Account {
+    /// What people call it.
+    pub name: Option<String>,
+    /// What it is for, such as `prod`.
+    pub environment: Option<String>,
+    /// Whom to ask.
+    pub owner: Option<String>,
 }
 
 /// One rule.
@@ -42,6 +85,9 @@ pub(crate) struct Rule {
     pub digest: String,
     /// How severe its alerts are unless it says otherwise itself.
     pub severity: Severity,
+    /// `site.yml` has said so: the rule is not asked.
+    #[serde(default)]
+    pub severity_fixed: bool,
     /// False: its matches are signals, not alerts.
     pub create_alert: bool,
     /// How long matches with one dedup key belong together.
@@ -95,6 +141,8 @@ struct Body {
     engine_version: String,
     rules: Vec<Rule>,
     failed: Vec<Unloaded>,
+    accounts: BTreeMap<String, Account>,
+    exceptions: Vec<Exception>,
 }
 
 impl Rule {
@@ -139,6 +187,8 @@ impl Rulepack {
             digest,
             rules: body.rules,
             failed: body.failed,
+            accounts: body.accounts,
+            exceptions: body.exceptions,
         })
     }
 }
@@ -201,7 +251,9 @@ mod tests {
         let version = env!("CARGO_PKG_VERSION");
         let rule = r#"{"id":"R","path":"r.py","digest":"d","severity":"HIGH","create_alert":true,"dedup_period_minutes":60,"threshold":1,"metadata":{},"condition":{}}"#;
         let body = |version: &str| {
-            format!(r#","engine_version":"{version}","files":{{}},"rules":[{rule}],"failed":[],"listed":[]}}"#)
+            format!(
+                r#","engine_version":"{version}","files":{{}},"accounts":{{}},"exceptions":[],"rules":[{rule}],"failed":[],"listed":[]}}"#
+            )
         };
         check_load(&pack(&body(version)), Ok(1));
         check_load(&pack(&body("0.0.0")), Err("made by iota 0.0.0"));

@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     Alert,
     /// A match that is no alert.
     Signal,
+    /// A match that an exception hides.
+    Suppressed,
     /// A rule failed.
     RuleError,
     /// Something weakens detection.
@@ -38,6 +40,7 @@ impl Kind {
         match self {
             Self::Alert => "alert",
             Self::Signal => "signal",
+            Self::Suppressed => "suppressed",
             Self::RuleError => "rule_error",
             Self::Health => "health",
             Self::Object => "object",

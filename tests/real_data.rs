@@ -63,6 +63,26 @@ fn every_record_of_the_real_data_set_is_accounted_for() {
 }
 
 #[test]
+fn our_rules_raise_what_docs_noise_md_defends_and_nothing_else() {
+    let bench = Bench::new();
+    if !common::has_yaml() || unpacked(&bench).is_none() {
+        return;
+    }
+    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/rules");
+    let done = bench.run(&["scan", "real", "--rules", rules]).expect_code(0);
+    let mut found: Vec<String> = done
+        .kind("alert")
+        .iter()
+        .filter(|alert| !matches!(alert["severity"].as_str(), Some("INFO" | "LOW")))
+        .map(|alert| alert["rule_id"].as_str().unwrap_or_default().replace("IOTA.AWS.", ""))
+        .collect();
+    found.sort();
+    let root = "RootConsoleLogin";
+    let rest = ["AdminInlinePolicy", "IamReadThrough", "InventoryRefused", "ObjectsReadInBulk", "RootActivity"];
+    assert_eq!(found, [&rest[..], &[root, root, root]].concat(), "a rule raises more or less than docs/noise.md says");
+}
+
+#[test]
 fn memory_does_not_grow_with_the_object() {
     let bench = Bench::with_rule();
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());

@@ -1,8 +1,5 @@
 //! `iota test`: what passes, what fails and why, in every format.
 
-// A skipped test says so.
-#![allow(clippy::print_stderr)]
-
 mod common;
 
 use common::Bench;
@@ -14,9 +11,7 @@ const YAML: &str = "RuleID: Named\nSeverity: Low\nTests:\n\
 
 /// A bench whose rule has these tests (YAML, appended to the two that pass). `None` where Python has no PyYAML.
 fn bench(more: &str) -> Option<Bench> {
-    let python = std::process::Command::new("python3").args(["-c", "import yaml"]).output().expect("python3");
-    if !python.status.success() {
-        eprintln!("skipped: python3 has no PyYAML");
+    if !common::has_yaml() {
         return None;
     }
     let code = "def rule(event):\n    print('saw', event.get('eventName'))\n    return event.get('eventName') == 'Bad'\n\

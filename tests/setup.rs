@@ -52,6 +52,9 @@ fn an_alert_has_every_field() {
         "log",
         "truncated",
         "test",
+        "account_name",
+        "environment",
+        "owner",
     ];
     let mut missing: Vec<_> = names.iter().filter(|name| alert.get(**name).is_none()).collect();
     missing.sort();

@@ -23,6 +23,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("prefilter", &["error", "json", "rulepack"]),
     ("engine", &["model", "rulepack"]),
     ("alert", &["json", "model", "rulepack"]),
+    ("hidden", &[]),
     ("windows", &["error", "model", "rulepack"]),
     ("sink", &["error"]),
     // What is told: counters, and things that happen, in the words of the sink.
@@ -39,6 +40,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "engine",
             "error",
             "gunzip",
+            "hidden",
             "json",
             "model",
             "observe",

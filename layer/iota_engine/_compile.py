@@ -13,14 +13,19 @@ from contextlib import suppress
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-from iota_engine import ENGINE_VERSION
 from iota_engine._digest import sha256
 from iota_engine._discover import Discovery
+from iota_engine._exceptions import read_exceptions
 from iota_engine._importpass import WorkerDied, import_all, site_folders
 from iota_engine._inline import translate_filters
 from iota_engine._metadata import Unusable
+from iota_engine._overrides import apply, wants
+from iota_engine._own_files import NotRight
 from iota_engine._pack import pack_bytes
+from iota_engine._product import files_of, own_files, parts, report
 from iota_engine._rule import IOTA_FUNCTIONS, PANTHER_FUNCTIONS
+from iota_engine._site import Site, read_site
+from iota_engine._site_module import MODULE, source
 from iota_engine._syntax import NotPython, parse, top_level_names
 from iota_engine._testcases import test_cases
 from iota_engine._tree import Tree
@@ -43,14 +48,14 @@ def main(arguments: list[str]) -> int:
     """Run `compile` and return its exit code."""
     options = _options(arguments)
     try:
-        report = compile_rules(options)
-    except (CannotRun, YamlMissing, WorkerDied) as error:
+        told = compile_rules(options)
+    except (CannotRun, NotRight, YamlMissing, WorkerDied) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     except OSError as error:
         sys.stderr.write(f"`{error.filename}`: {error.strerror}\n")
         return 2
-    sys.stdout.write(json.dumps(report) + "\n")
+    sys.stdout.write(json.dumps(told) + "\n")
     return 0
 
 
@@ -62,6 +67,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--bundle", action="store_true")
     parser.add_argument("--include-disabled", action="store_true")
     parser.add_argument("--no-import", action="store_true")
+    parser.add_argument("--no-site", action="store_true")
     parser.add_argument("--confine", type=json.loads, metavar="JSON")
     parser.add_argument("--tests", type=Path, metavar="FILE")
     return parser.parse_intermixed_args(arguments)
@@ -79,22 +85,28 @@ def compile_rules(options: argparse.Namespace) -> dict[str, Any]:
         discovery.helper_folder(_folder(path))
     found = discovery.found
     _refuse_twins(found)
+    # The rules' own tests are about the rules, and come out alike whoever runs them.
+    found.site = Site() if options.no_site else read_site(folders, tree)
+    changed = apply(found.site, found)
+    if not options.no_site:
+        found.exceptions_file, found.exceptions = read_exceptions(folders, found)
     rules = _chosen(found, include_disabled=options.include_disabled)
     if not options.no_import:
         rules = _importable(rules, found, options.confine)
-    conditions = Conditions(_helpers(found), [*_models(found), *(each.syntax for each in found.rules)], _installed)
+    helpers = _helpers(found)
+    conditions = Conditions(helpers, [*_models(found), *(each.syntax for each in found.rules)], _installed)
     for candidate in rules:
         candidate.entry["condition"] = conditions.of(candidate.syntax, is_panther=candidate.entry["form"] == "panther")
     cases = test_cases(rules, found)
-    pack, digest = pack_bytes(_parts(rules, found))
+    pack, digest = pack_bytes(parts(rules, found))
     output: Path = options.output
     output.parent.mkdir(parents=True, exist_ok=True)
     if options.bundle:
-        tree.copy(_files(rules, found), output.parent / "rules")
+        tree.copy(files_of(rules, found), output.parent / "rules")
     output.write_bytes(pack)
     if options.tests is not None:
         options.tests.write_text(json.dumps(cases), encoding="utf-8")
-    return _report(rules, found, digest)
+    return report(rules, found, digest) | {"own": own_files(found, changed, wants(found.site, rules, helpers))}
 
 
 def _folder(path: Path) -> Path:
@@ -120,7 +132,7 @@ def _chosen(found: Found, *, include_disabled: bool) -> list[Candidate]:
     for candidate in sorted(found.rules, key=lambda each: str(each.entry["id"])):
         entry = candidate.entry
         if not candidate.enabled and not include_disabled:
-            found.list(candidate.file, "`Enabled` is false", entry["id"])
+            found.list(candidate.file, candidate.off, entry["id"])
             continue
         try:
             entry["inline_filters"] = translate_filters(candidate.document.get("InlineFilters"))
@@ -143,8 +155,8 @@ def _importable(rules: list[Candidate], found: Found, confine: dict[str, Any] | 
     """Return the rules that a worker can load; tell of the others."""
     if not rules:
         return rules
-    draft = pack_bytes(_parts(rules, found))
-    *answers, model = import_all(draft, found.tree, _files(rules, found), len(rules), confine)
+    draft = pack_bytes(parts(rules, found))
+    *answers, model = import_all(draft, found.tree, files_of(rules, found), len(rules), confine)
     if found.data_models and model.get("error"):
         entry, error = found.data_models[0], model["error"]
         told = {"id": entry["id"], "path": error["file"] or entry["path"], "line": error["line"]}
@@ -163,7 +175,7 @@ def _importable(rules: list[Candidate], found: Found, confine: dict[str, Any] | 
 
 def _helpers(found: Found) -> dict[str, ast.Module]:
     """Return the syntax of every module that rules may import, by its name; the first folder that has one wins."""
-    helpers: dict[str, ast.Module] = {}
+    helpers = {MODULE: parse(source(found.site).encode("ascii"), MODULE)}
     for folder in found.helper_folders:
         for file in found.support:
             if file.suffix != ".py" or not file.is_relative_to(folder):
@@ -192,41 +204,3 @@ def _installed(name: str) -> bool:
     """Tell whether `import name` finds something installed, or supplied by the engine, before any helper."""
     supplied = str(Path(__file__).parent / "supplied")
     return PathFinder.find_spec(name, [*site_folders(), supplied]) is not None
-
-
-def _files(rules: list[Candidate], found: Found) -> list[Path]:
-    return [file for candidate in rules for file in candidate.files] + found.support
-
-
-def _parts(rules: list[Candidate], found: Found) -> dict[str, Any]:
-    return {
-        "engine_version": ENGINE_VERSION,
-        "python": ".".join(map(str, sys.version_info[:3])),
-        "files": found.tree.digests(_files(rules, found)),
-        "paths": [found.tree.name(folder) for folder in found.helper_folders],
-        "data_models": found.data_models,
-        "rules": [candidate.entry for candidate in rules],
-        "failed": _sorted(found.failed),
-        "listed": _sorted(found.listed),
-    }
-
-
-def _sorted(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return sorted(told, key=lambda each: (each["path"], each["id"] or "", each["reason"]))
-
-
-def _report(rules: list[Candidate], found: Found, digest: str) -> dict[str, Any]:
-    open_rules = [
-        {"id": candidate.entry["id"], "reason": candidate.entry["condition"]["reason"]}
-        for candidate in rules
-        if candidate.entry["condition"]["op"] == "anything"
-    ]
-    return {
-        "digest": digest,
-        "rules": len(rules),
-        "failed": _sorted(found.failed),
-        "listed": _sorted(found.listed),
-        "unconditioned": open_rules,
-        "site": site_folders(),
-        "inputs": found.tree.inputs(),
-    }

@@ -13,6 +13,7 @@ from pathlib import Path
 from iota_engine import _metadata
 from iota_engine._found import Candidate, Found
 from iota_engine._models import add_data_model
+from iota_engine._own_files import OWN_FILES
 from iota_engine._syntax import NotPython, parse, top_level_names
 from iota_engine._tree import HELPERS, MODELS, TESTS, YAML_SUFFIXES
 from iota_engine._yaml import Reader, YamlProblem
@@ -41,7 +42,8 @@ class Discovery:
 
     def rules_folder(self, folder: Path) -> None:
         """Take in a folder of rules, and the helpers and data models that lie in it or in the nearest parent."""
-        files = list(self._tree.walk(folder))
+        own = {folder / name for name in OWN_FILES}
+        files = [file for file in self._tree.walk(folder) if file not in own]
         self._beside.clear()
         for file in files:
             if file.suffix in YAML_SUFFIXES:
@@ -104,8 +106,7 @@ class Discovery:
         kind = document.get("AnalysisType")
         kind = kind.lower() if isinstance(kind, str) else kind
         if kind is None:
-            if python.is_file() or "RuleID" in document:
-                self._beside[file.with_suffix("")] = (file, document)
+            self._without_kind(file, document)
             return
         filename = document.get("Filename")
         if isinstance(filename, str) and kind != "global":
@@ -116,6 +117,13 @@ class Discovery:
             add_data_model(self.found, file, document)
         else:
             self.found.list(file, f"`AnalysisType: {kind}` is not evaluated", document.get("RuleID"))
+
+    def _without_kind(self, file: Path, document: dict[str, Any]) -> None:
+        has_python = file.with_suffix(".py").is_file()
+        if file.name in OWN_FILES and not has_python:
+            self.found.fail(file, "counts only at the top of a folder of rules; move it there")
+        elif has_python or "RuleID" in document:
+            self._beside[file.with_suffix("")] = (file, document)
 
     def _document(self, file: Path) -> Any:
         if self._reader is None:

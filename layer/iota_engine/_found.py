@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from iota_engine._site import Site
+from iota_engine._site_module import MODULE
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
@@ -29,6 +32,8 @@ class Candidate:
     entry: dict[str, Any]
     enabled: bool
     syntax: ast.Module
+    # Why it is left out where it is not enabled.
+    off: str = "`Enabled` is false"
 
     @property
     def files(self) -> list[Path]:
@@ -43,6 +48,9 @@ class Found:
     tree: Tree
     rules: list[Candidate] = field(default_factory=list)
     data_models: list[dict[str, Any]] = field(default_factory=list)
+    site: Site = field(default_factory=Site)
+    exceptions_file: Path | None = None
+    exceptions: list[dict[str, Any]] = field(default_factory=list)
     # Helpers and data models: files that rules read, and the folders that their imports start from.
     support: list[Path] = field(default_factory=list)
     helper_folders: list[Path] = field(default_factory=list)
@@ -63,6 +71,10 @@ class Found:
             self.tree.read(file)
         except OSError as error:
             self.fail(file, f"cannot be read: {error.strerror}")
+            return
+        if file.stem == MODULE:
+            # Panther's tools need a file of this name.
+            self.list(file, "what `import iota_site` finds is made of `site.yml`")
             return
         if file not in self.support:
             self.support.append(file)

@@ -39,8 +39,9 @@ def give_rules_own_builtins() -> None:
 class Sources:
     """The files of a pack, read through their digests."""
 
-    def __init__(self, root: str, files: dict[str, str], paths: list[str]) -> None:
-        """`root` is the folder that relative paths start from."""
+    def __init__(self, root: str, files: dict[str, str], paths: list[str], made: dict[str, str]) -> None:
+        """`root` is the folder that relative paths start from; `made` are modules that the pack itself carries."""
+        self._made = {f"<{name}>": text for name, text in made.items()}
         self._root = root
         self._files = files
         self._paths = paths
@@ -49,6 +50,10 @@ class Sources:
 
     def code(self, path: str) -> CodeType:
         """Return the compiled file `path`; raises `LoadFailed` when it cannot be had."""
+        if path in self._made:
+            # The pack's own digest vouches for it.
+            self.names[path] = path
+            return compile(self._made[path], path, "exec", dont_inherit=True)
         expected = self._files.get(path)
         if expected is None:
             message = f"`{path}` is not in the rulepack; run `iota compile` again"
@@ -73,6 +78,8 @@ class Sources:
 
     def find(self, name: str) -> tuple[str | None, bool] | None:
         """Return the path of the helper module `name` and whether it is a package; a bare folder has no path."""
+        if f"<{name}>" in self._made:
+            return f"<{name}>", False
         relative = name.replace(".", "/")
         stems = [relative if folder == "." else f"{folder}/{relative}" for folder in self._paths]
         for stem in stems:

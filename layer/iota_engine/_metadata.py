@@ -54,7 +54,7 @@ PANTHER_KEYS = frozenset(
         "Suppressions",
     }
 )
-_DEFAULT_PERIOD = 60
+DEFAULT_PERIOD = 60
 _ID = re.compile(r'[^<>&"%]+\Z')
 
 
@@ -104,7 +104,7 @@ def dedup_period(document: dict[str, Any], *, is_panther: bool) -> int:
     found = document.get("DedupPeriodMinutes")
     if type(found) is int and found > 0:
         return found
-    return _DEFAULT_PERIOD if is_panther or threshold(document) > 1 else 0
+    return DEFAULT_PERIOD if is_panther or threshold(document) > 1 else 0
 
 
 def text(document: dict[str, Any], key: str) -> str:

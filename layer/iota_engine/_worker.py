@@ -58,7 +58,7 @@ class Worker:
         self._strikes: int = limits["strikes"]
         self._cell = Cell(start["cell"])
         self._clock = Clock(self._cell, limits["rule_ms"], limits["import_ms"], frames.flush)
-        self._sources = Sources(start["rules"], pack["files"], pack["paths"])
+        self._sources = Sources(start["rules"], pack["files"], pack["paths"], pack["modules"])
         self._rules = [Rule(index, entry) for index, entry in enumerate(pack["rules"])]
         self._model: DataModel | None = choose_model(pack["data_models"], CLOUDTRAIL, self._sources)
         self._evaluator = Evaluator(self._rules, self._cell, self._clock, self._sources)

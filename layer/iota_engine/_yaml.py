@@ -54,9 +54,11 @@ class Reader:
         loader.add_constructor("tag:yaml.org,2002:bool", _bool)
         self._loader = loader
 
-    def read(self, data: bytes) -> Any:
-        """Return the one document in `data`."""
+    def read(self, data: bytes, *, unique: bool = False) -> Any:
+        """Return the one document in `data`. A key that is there twice is a problem if `unique` is asked for."""
         try:
+            if unique:
+                self._refuse_twins(self._yaml.compose(data, Loader=self._loader), set())
             return self._yaml.load(data, Loader=self._loader)
         except self._yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
@@ -64,6 +66,24 @@ class Reader:
             raise YamlProblem(f"not YAML: {problem}", mark.line + 1 if mark else None) from error
         except (ValueError, RecursionError, UnicodeError, TypeError) as error:
             raise YamlProblem(f"not YAML: {error}", None) from error
+
+    def _refuse_twins(self, node: Any, visited: set[int]) -> None:
+        # An alias is the node that it stands for, and may stand in itself.
+        if id(node) in visited:
+            return
+        visited.add(id(node))
+        if isinstance(node, self._yaml.SequenceNode):
+            for item in node.value:
+                self._refuse_twins(item, visited)
+        if isinstance(node, self._yaml.MappingNode):
+            seen: set[str] = set()
+            for key, value in node.value:
+                if isinstance(key, self._yaml.ScalarNode):
+                    if key.value in seen:
+                        message = f"the key `{key.value}` is there twice; keep one"
+                        raise YamlProblem(message, key.start_mark.line + 1)
+                    seen.add(key.value)
+                self._refuse_twins(value, visited)
 
 
 def _int(loader: Any, node: Any) -> int:

@@ -23,6 +23,7 @@ COMPILE_ONLY = {
     "_syntax",
     "_testcases",
 }
+COMPILE_ONLY |= {"_exceptions", "_overrides", "_own_files", "_product", "_site", "_site_module", "_when"}
 COMPILE_ONLY |= {"_tree", "_yaml"}
 
 

@@ -3,6 +3,7 @@
 import json
 
 from iota_cloudtrail import as_list
+from iota_site import is_ci_role
 
 # Managed policies that are administrator rights, or can give themselves those rights. The start of the ARN differs
 # between AWS's partitions (aws, aws-cn, aws-us-gov), its end does not.
@@ -48,6 +49,16 @@ def is_person(event):
 def role_name(event):
     """The role behind a session, empty if there is none."""
     return event.deep_get("userIdentity", "sessionContext", "sessionIssuer", "userName", default="")
+
+
+def role_arn(event):
+    """The ARN of the role behind a session, empty if there is none."""
+    return event.deep_get("userIdentity", "sessionContext", "sessionIssuer", "arn", default="")
+
+
+def by_ci(event):
+    """Whether a role made the call that the organisation deploys with; never, where that is not said."""
+    return is_ci_role(role_arn(event))
 
 
 def is_self(event):
@@ -126,6 +137,11 @@ def sounds_like_security(name):
 
 
 def by_pipeline(event):
-    """Whether the call names a tool that deploys. Anybody can write so: it may lower a severity, never decide."""
+    """Whether a role that deploys made the call, or it names such a tool.
+
+    Anybody can write the name: it may lower a severity, never decide.
+    """
+    if by_ci(event):
+        return True
     agent = event.get("userAgent") or ""
     return any(name in agent for name in ("Terraform", "OpenTofu", "Pulumi", "cloudformation.amazonaws.com"))

@@ -3,6 +3,7 @@
 import json
 
 from iota_cloudtrail import account, as_list
+from iota_site import ACCOUNTS
 
 EVERYONE = ("0.0.0.0/0", "::/0")
 
@@ -182,8 +183,8 @@ def account_of(name):
 
 
 def foreign_accounts(event, names, trusted=()):
-    """The accounts among the owners of `names` that are neither the event's own nor trusted."""
-    known = (account(event), *trusted)
+    """The accounts among the owners of `names` that are not the event's own, known to the site, or trusted."""
+    known = (account(event), *ACCOUNTS, *trusted)
     return sorted({account_of(name) for name in names} - {"", *known})
 
 

@@ -58,6 +58,7 @@ pub(super) fn run(args: &CompileArgs) -> anyhow::Result<Outcome> {
         std::fs::copy(bundled, output).with_context(|| format!("can't write `{}`", output.display()))?;
     }
     show::compiled(&report, &target, args.verbose);
+    show::own(&report.own, args.verbose);
     let pack = Rulepack::load(&target, None)?;
     show::coverage(Prefilter::new(&pack)?.coverage(), &report);
     // A rule that can't load is a detection that does not happen.

@@ -49,6 +49,37 @@ pub(super) struct Report {
     pub(super) unconditioned: Vec<Unconditioned>,
     /// What it has looked at; `None` if that can't be told.
     inputs: Option<Inputs>,
+    pub(super) own: Own,
+}
+
+/// What the organisation's own files came to.
+#[derive(Deserialize)]
+pub(super) struct Own {
+    /// The `site.yml` that counts.
+    pub(super) file: Option<String>,
+    /// Rules that it changes.
+    pub(super) changed: Vec<Changed>,
+    /// What rules ask for and it does not say.
+    pub(super) wants: Vec<Wanted>,
+    /// How many exceptions there are.
+    pub(super) exceptions: usize,
+    /// Those that apply no more.
+    pub(super) expired: Vec<String>,
+}
+
+/// A rule that `site.yml` changes.
+#[derive(Deserialize)]
+pub(super) struct Changed {
+    pub(super) id: String,
+    #[serde(flatten)]
+    pub(super) to: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A value of `site.yml` that is not set.
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    pub(super) value: String,
+    pub(super) rules: Vec<String>,
 }
 
 /// A rule that goes to Python with every record, and why.

@@ -54,7 +54,7 @@ pub(super) struct ScanArgs {
     /// Fix Python's hash seed, so that what rules make of a `set` comes in the same order every time
     #[arg(long)]
     deterministic: bool,
-    /// Print signals too: matches that are no alerts
+    /// Print signals too: matches that are no alerts, and those that exceptions hide
     #[arg(long)]
     signals: bool,
     /// Which kinds of lines to print
@@ -116,6 +116,7 @@ pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Outcome> {
     let written = pipeline.finish(&run);
     let stopped = run.until.is_stopped();
     show::scanned(&run.totals(), pipeline.pack(), started.elapsed(), stopped);
+    show::exceptions(&run.totals(), pipeline.pack(), &pipeline.expired(&run));
     show::unconfined(&pipeline.pool().refused());
     if let Some(path) = &args.stats {
         write_stats(path, &pipeline, &run, started.elapsed(), unloaded)?;
@@ -145,7 +146,7 @@ fn kinds(args: &ScanArgs) -> Vec<Kind> {
         kinds.extend([Kind::RuleError, Kind::Health, Kind::Object, Kind::Digest, Kind::Log]);
     }
     if args.signals || args.lines == Lines::All {
-        kinds.push(Kind::Signal);
+        kinds.extend([Kind::Signal, Kind::Suppressed]);
     }
     kinds
 }
@@ -233,9 +234,12 @@ fn write_stats(path: &Path, pipeline: &Pipeline, run: &Run, wall: Duration, unlo
     let (cpu_s, peak) = process_usage("self");
     let loaded = pipeline.pack().rules.len();
     let Coverage { indexed, conditioned, unconditioned } = pipeline.coverage();
+    let exceptions = pipeline.pack().exceptions.iter().map(|exception| exception.id.as_str());
+    let hidden = |at: u32| totals.suppressed.get(&at).copied().unwrap_or_default();
     let stats = Stats {
         objects: totals.objects,
         counts: &totals.counts,
+        suppressed_by: exceptions.zip(0..).map(|(id, at)| (id, hidden(at))).collect(),
         bytes_gzip: totals.bytes,
         bytes_json: totals.bytes_json,
         rules: RuleStats { loaded, failed: unloaded, indexed, conditioned, unconditioned },

@@ -4,7 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
-use super::engine::Report;
+use super::engine::{Own, Report};
 use crate::config::no_color;
 use crate::engine::Refused;
 use crate::model::Severity;
@@ -58,6 +58,49 @@ pub(super) fn compiled(report: &Report, target: &Path, verbose: bool) {
         if report.failed.is_empty() { String::new() } else { format!(", {} not loaded", report.failed.len()) },
         &report.digest[..report.digest.len().min(12)],
     ));
+}
+
+/// What the organisation's own files change, and what rules would like to know.
+pub(super) fn own(own: &Own, verbose: bool) {
+    for changed in &own.changed {
+        let to: Vec<String> = changed.to.iter().map(|(key, value)| format!("{key} {value}")).collect();
+        note(&format!("`{}` of `{}`: {}", changed.id, own.file.as_deref().unwrap_or_default(), to.join(", ")));
+    }
+    for id in &own.expired {
+        note(&format!("exception `{id}` has expired: it hides nothing any more"));
+    }
+    if own.exceptions > 0 {
+        note(&count(own.exceptions as u64, "exception"));
+    }
+    for wanted in &own.wants {
+        let shown = if verbose { wanted.rules.len() } else { 3 };
+        let more = match wanted.rules.len().saturating_sub(shown) {
+            0 => String::new(),
+            more => format!(" and {more} more (-v lists them)"),
+        };
+        let names: Vec<&str> = wanted.rules.iter().take(shown).map(String::as_str).collect();
+        note(&format!(
+            "`{}` is not set in `site.yml`; {} would use it: {}{more}",
+            wanted.value,
+            count(wanted.rules.len() as u64, "rule"),
+            names.join(", ")
+        ));
+    }
+}
+
+/// Exceptions that should be looked at: they hide nothing, or apply no more.
+pub(super) fn exceptions(totals: &Totals, pack: &Rulepack, expired: &[u32]) {
+    for (at, exception) in (0..).zip(&pack.exceptions) {
+        let (id, owner) = (&exception.id, &exception.owner);
+        let hidden = totals.suppressed.get(&at).copied().unwrap_or_default();
+        if expired.contains(&at) {
+            note(&format!("exception `{id}` has expired on {} and hides nothing; ask {owner}", exception.expires));
+        } else if hidden == 0 && totals.counts.evaluated > 0 {
+            note(&format!("exception `{id}` hid nothing in these logs: stale? ask {owner}"));
+        } else if hidden > 0 {
+            note(&format!("exception `{id}` hid {}; {owner} answers for it", plural(hidden, "match", "matches")));
+        }
+    }
 }
 
 /// What of the isolation does not hold, in one line.
@@ -151,7 +194,12 @@ pub(super) fn scanned(totals: &Totals, pack: &Rulepack, wall: Duration, stopped:
 
 /// `1 record`, `30,476 records`.
 pub(super) fn count(n: u64, noun: &str) -> String {
-    format!("{} {noun}{}", thousands(n), if n == 1 { "" } else { "s" })
+    plural(n, noun, &format!("{noun}s"))
+}
+
+/// The same for a noun of another plural.
+pub(super) fn plural(n: u64, noun: &str, nouns: &str) -> String {
+    format!("{} {}", thousands(n), if n == 1 { noun } else { nouns })
 }
 
 pub(super) fn thousands(n: u64) -> String {

@@ -3,6 +3,7 @@
 //! A test that expects a match also wants every other function of the rule to do its part: a title that raises is a
 //! failure here, although in production the alert would still be sent.
 
+mod exceptions;
 mod judge;
 mod report;
 mod watch;
@@ -52,6 +53,9 @@ pub(super) struct TestArgs {
     /// Run again whenever a file in RULES changes
     #[arg(long)]
     watch: bool,
+    /// Instead of tests: what each exception of `exceptions.yml` hides in these log files or folders
+    #[arg(long, value_name = "LOGS", num_args = 1.., conflicts_with_all = ["watch", "filter", "require_tests", "require_both"])]
+    exceptions: Vec<PathBuf>,
 }
 
 /// Shapes of the results.
@@ -105,6 +109,9 @@ impl Results {
 pub(super) fn run(args: &TestArgs) -> anyhow::Result<Outcome> {
     let engine = Engine::find(&args.engine)?;
     let (folders, files) = targets(&args.paths)?;
+    if !args.exceptions.is_empty() {
+        return exceptions::show(args, &engine, &folders);
+    }
     if args.watch {
         return watch::forever(&folders, || match once(args, &engine, &folders, &files) {
             Ok(results) => report::print(&results, args.format, args.verbose),
@@ -142,7 +149,7 @@ fn once(args: &TestArgs, engine: &Engine, folders: &[PathBuf], files: &BTreeSet<
     let scratch = tempfile::Builder::new().prefix("iota-").tempdir().context("can't make a temporary folder")?;
     let (pack, tests) = (scratch.path().join("rulepack.json"), scratch.path().join("tests.json"));
     // A rule that is switched off is still to be kept working. What can't be imported shows when it is tested.
-    let more = ["--include-disabled", "--no-import", "--tests", &tests.to_string_lossy()];
+    let more = ["--include-disabled", "--no-import", "--no-site", "--tests", &tests.to_string_lossy()];
     engine.compile(folders, &args.engine, &pack, &more)?;
     let pack = Rulepack::load(&pack, Some(&std::path::absolute(&folders[0])?))?;
     let mut cases: Vec<Case> = serde_json::from_slice(&std::fs::read(&tests)?).context("the list of tests")?;

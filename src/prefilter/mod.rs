@@ -8,6 +8,7 @@
 mod bench;
 mod condition;
 mod evaluate;
+mod exceptions;
 mod explain;
 mod guard;
 mod index;
@@ -25,6 +26,7 @@ mod vectors;
 use crate::error::SetupError;
 use crate::rulepack::Rulepack;
 
+pub(crate) use self::exceptions::Exceptions;
 pub(crate) use self::explain::Line;
 pub(crate) use self::outcome::Outcomes;
 

@@ -177,6 +177,15 @@ pub(crate) fn file(records: &[Value]) -> String {
     json!({"Records": records}).to_string()
 }
 
+/// True if the interpreter of the tests can read YAML; a test that can't do without passes with a message.
+pub(crate) fn has_yaml() -> bool {
+    let python = Command::new("python3").args(["-c", "import yaml"]).output().expect("python3");
+    if !python.status.success() {
+        eprintln!("skipped: python3 has no PyYAML");
+    }
+    python.status.success()
+}
+
 /// A folder of test data beside the project; tests that need it pass with a message where it is not there.
 pub(crate) fn shared(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(name);

@@ -11,7 +11,7 @@ use serde::Deserialize;
 /// Which lines go to standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Lines {
-    /// What people are told: alert, signal, rule_error and health lines
+    /// What people are told: alert, signal, suppressed, rule_error and health lines
     Alerts,
     /// Every line the function prints, those of objects, metrics and logs included
     All,
@@ -24,6 +24,7 @@ pub(crate) enum Line {
     Object(Object),
     RuleError,
     Health,
+    /// A match that is no alert, or is hidden.
     Signal,
     /// A kind that is only passed on.
     Other,
@@ -68,7 +69,7 @@ impl Line {
             "object" => Self::Object(serde_json::from_slice(bytes).unwrap_or_default()),
             "rule_error" => Self::RuleError,
             "health" => Self::Health,
-            "signal" => Self::Signal,
+            "signal" | "suppressed" => Self::Signal,
             _ => Self::Other,
         };
         Some(line)
