@@ -47,6 +47,8 @@ pub(crate) struct Finding<'a> {
     pub(crate) destinations: Option<&'a [String]>,
     /// Why a match is no alert.
     pub(crate) reason: Option<&'static str>,
+    /// The record is a canary: nothing happened.
+    pub(crate) test: bool,
 }
 
 /// Where a record was found.
@@ -143,7 +145,7 @@ pub(crate) fn build(finding: &Finding<'_>, record: &[u8], origin: &Origin<'_>, l
             index: origin.index,
         },
         truncated: false,
-        test: false,
+        test: finding.test,
         reason: finding.reason,
     };
     let bytes = fit(&mut body, limit - LATER_BYTES, &Metadata::default());
@@ -357,6 +359,7 @@ mod tests {
                 reference: None,
                 destinations: None,
                 reason: None,
+                test: false,
             }
         }
     }

@@ -261,6 +261,11 @@ impl Lookup<'_> {
     }
 }
 
+/// The function's name, for what is told before the settings are known to be good.
+pub(crate) fn function_name() -> Option<String> {
+    Lookup { lookup: &|name| std::env::var_os(name) }.text("AWS_LAMBDA_FUNCTION_NAME")
+}
+
 /// `IOTA_SANDBOX`, for what runs rules without any other setting.
 #[cfg(feature = "cli")]
 pub(crate) fn sandbox() -> Result<Sandbox, SetupError> {

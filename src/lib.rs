@@ -43,6 +43,7 @@
 //! | `IOTA_SANDBOX` | `auto` | `require`: no rule runs unless every rung of isolation holds; `off`: none of the kernel's |
 
 mod alert;
+mod canary;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod config;

@@ -15,7 +15,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["error", "json", "model"]),
     ("rulepack", &["error", "model"]),
     // The stages: the shared nouns and themselves.
-    ("invoke", &["gunzip", "model"]),
+    ("canary", &[]),
+    ("invoke", &["canary", "gunzip", "model"]),
     ("source", &["error", "model"]),
     ("gunzip", &["error"]),
     ("records", &["error", "json"]),
@@ -51,7 +52,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "windows",
         ],
     ),
-    ("lambda", &["config", "engine", "error", "invoke", "observe", "pipeline", "report", "rulepack", "sink", "source"]),
+    (
+        "lambda",
+        &[
+            "canary", "config", "engine", "error", "invoke", "observe", "pipeline", "report", "rulepack", "sink",
+            "source",
+        ],
+    ),
     (
         "cli",
         &[
