@@ -32,9 +32,10 @@ WAIT_MS = 60
 FILES_A_DAY = 1200
 RECORDS_A_FILE = 20
 # Sizes of our own lines, and of Lambda's for each invocation.
-LINES_A_FILE, LINES_AN_INVOCATION, ALERT = 750, 900 + 600, 3700
+LINES_A_FILE, LINES_AN_INVOCATION, ALERT = 750, 1600 + 600, 3800
 ALERTS_A_DAY = 2  # an account
-ALARMS, METRICS = 11, 11 + 3 + 5
+ALARMS, METRICS = 13, 23 + 2
+CANARIES_A_DAY = 4 * 24
 
 DAYS = 30
 MEMORY_MB = 1769
@@ -50,6 +51,7 @@ def lines(accounts: int, *, queue: bool) -> dict[str, float]:
     waits = -(-together // AT_A_TIME)
     busy_ms = waits * WAIT_MS + together * (FILE_MS + RECORDS_A_FILE * RECORD_MS)
     logged = files * LINES_A_FILE + invocations * LINES_AN_INVOCATION + accounts * ALERTS_A_DAY * DAYS * ALERT
+    logged += CANARIES_A_DAY * DAYS * (LINES_A_FILE + LINES_AN_INVOCATION + ALERT)
     # Lambda asks five times a round of twenty seconds at least, whether there is anything or not.
     asked = DAYS * 86400 / 20 * 5 if queue else 0
     bill = {

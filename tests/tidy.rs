@@ -55,8 +55,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "lambda",
         &[
-            "canary", "config", "engine", "error", "invoke", "observe", "pipeline", "report", "rulepack", "sink",
-            "source",
+            "canary", "config", "engine", "error", "invoke", "model", "observe", "pipeline", "report", "rulepack",
+            "sink", "source",
         ],
     ),
     (
