@@ -130,6 +130,33 @@ impl Rulepack {
         if index == self.canary_index() { Some(&self.canary) } else { self.rules.get(index as usize) }
     }
 
+    /// Files that a folder has no more, or otherwise than the pack, and modules in it that the pack has never seen.
+    #[cfg(feature = "cli")]
+    pub(crate) fn changed_files(&self, folder: &Path) -> std::io::Result<Vec<String>> {
+        #[derive(Deserialize)]
+        struct Files {
+            files: BTreeMap<String, String>,
+            listed: Vec<Unloaded>,
+            failed: Vec<Unloaded>,
+        }
+        let pack: Files = serde_json::from_slice(&std::fs::read(&self.path)?)?;
+        let same = |(path, digest): &(String, String)| {
+            std::fs::read(folder.join(path)).is_ok_and(|bytes| hex(&Sha256::digest(bytes)) == *digest)
+        };
+        let told = pack.listed.iter().chain(&pack.failed).map(|file| &file.path);
+        let known: std::collections::BTreeSet<String> = told.chain(pack.files.keys()).cloned().collect();
+        let mut changed: Vec<String> =
+            pack.files.into_iter().filter(|file| !same(file)).map(|(path, _)| path).collect();
+        for entry in walkdir::WalkDir::new(folder).into_iter().filter_map(Result::ok) {
+            let name = entry.path().strip_prefix(folder).unwrap_or(entry.path()).to_string_lossy().into_owned();
+            let is_hidden = name.split('/').any(|part| part.starts_with('.') || part == "__pycache__");
+            if name.ends_with(".py") && !is_hidden && !known.contains(&name) {
+                changed.push(name);
+            }
+        }
+        Ok(changed)
+    }
+
     /// Where the engine has its own rule.
     pub(crate) fn canary_index(&self) -> u32 {
         u32::try_from(self.rules.len()).unwrap_or(u32::MAX)

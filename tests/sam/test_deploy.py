@@ -246,6 +246,10 @@ def test_the_costs_are_those_that_are_calculated() -> None:
 
     assert cost.page() == guide("cost.md")
     assert kinds.count("AWS::CloudWatch::Alarm") == cost.ALARMS
+    # The dashboard has two prices of its own.
+    of = cost.FIGURES
+    prices = {f"{of[name]:.10f}" for name in ("per_gb_second", "per_gb_second_arm64")}
+    assert prices == set(re.findall(r"'(0\.0000\d{6})'", (ROOT / "template.yaml").read_text(encoding="utf-8")))
     assert len(printed) + kinds.count("AWS::Logs::MetricFilter") == cost.METRICS
 
 
