@@ -5,10 +5,11 @@
 mod common;
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
+use common::aws::{self, said, text_of};
 use common::{Bench, Done, done};
 use serde_json::{Map, Value, json};
 
@@ -44,21 +45,12 @@ impl Account {
     }
 
     fn doctor(&self, more: &[&str]) -> Done {
-        let bin = self.bench.path().join("bin");
-        fs::create_dir_all(&bin).expect("a folder");
-        fs::write(bin.join("aws"), include_str!("doctor/aws.sh")).expect("a stand-in");
-        fs::set_permissions(bin.join("aws"), fs::Permissions::from_mode(0o755)).expect("runnable");
-        let mut text = String::new();
-        for (name, answer) in &self.answers {
-            match answer["error"].as_str() {
-                Some(error) => text += &format!("{name}\nerror\n{error}\n"),
-                None => text += &format!("{name}\nok\n{answer}\n"),
-            }
-        }
-        fs::write(self.bench.path().join("answers"), text).expect("written");
-        let mut command = self.bench.command(&[&["doctor"], more].concat());
-        command.env("PATH", format!("{}:/usr/bin:/bin", bin.display())).env("ANSWERS", self.bench.path());
-        text_of(&mut command)
+        let answer = |(name, answer): (&String, &Value)| match answer["error"].as_str() {
+            Some(error) => (name.clone(), "error", error.to_owned()),
+            None => (name.clone(), "ok", answer.to_string()),
+        };
+        let answers: Vec<_> = self.answers.iter().map(answer).collect();
+        text_of(&mut aws::command(&self.bench, &[&["doctor"], more].concat(), &answers))
     }
 
     /// The one answer whose command line holds `words`.
@@ -85,19 +77,6 @@ impl Account {
         *self.answer(&format!("--filter-pattern {pattern}")) =
             json!({"events": lines.iter().map(event).collect::<Vec<_>>()});
     }
-}
-
-/// Runs a command whose answer is text, not JSON lines.
-fn text_of(command: &mut std::process::Command) -> Done {
-    let output = command.output().expect("the command starts");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let stdout = text(&output.stdout);
-    let lines = stdout.lines().map(|line| json!(line)).collect();
-    Done { code: output.status.code(), lines, stderr: text(&output.stderr), took: std::time::Duration::ZERO }
-}
-
-fn said(done: &Done) -> Vec<&str> {
-    done.lines.iter().filter_map(Value::as_str).collect()
 }
 
 /// One change makes one check say `wrong`, with these words, and no other.
@@ -136,8 +115,8 @@ fn a_stack_that_is_well() {
     assert_eq!((found.code, found.stderr.as_str()), (Some(0), ""), "{:#?}", said(&found));
     assert_eq!(said(&found).len(), 19);
     assert!(said(&found).iter().all(|line| line.starts_with("ok       ")), "{:#?}", said(&found));
-    let asked = fs::read_to_string(account.bench.path().join("asked")).expect("what was asked");
-    let mut questions: Vec<&str> = asked.lines().collect();
+    let asked = aws::asked(&account.bench);
+    let mut questions: Vec<&str> = asked.iter().map(String::as_str).collect();
     questions.sort_unstable();
     let changing = ["create", "put", "update", "delete", "publish", "send", "start", "invoke"];
     let verbs = questions.iter().filter_map(|line| line.split([' ', '-']).nth(1));

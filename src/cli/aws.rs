@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -89,6 +90,11 @@ impl Aws {
 
     /// Has something done, or asks what may have changed.
     pub(super) fn run(&self, args: &[&str]) -> Answer {
+        self.run_in(Path::new("."), args)
+    }
+
+    /// The same in a folder where the AWS CLI may write.
+    pub(super) fn run_in(&self, folder: &Path, args: &[&str]) -> Answer {
         let asked = args.iter().take(2).copied().collect::<Vec<_>>().join(" ");
         let refused = |code: Option<&str>, message: String| Refused {
             code: code.map(str::to_owned),
@@ -96,7 +102,7 @@ impl Aws {
             message,
         };
         let mut command = Command::new("aws");
-        command.args(args).envs(self.environment.iter().cloned()).stdin(Stdio::null());
+        command.args(args).current_dir(folder).envs(self.environment.iter().cloned()).stdin(Stdio::null());
         let done = command.output().map_err(|e| {
             let help = "install the AWS CLI and put it on PATH (https://aws.amazon.com/cli)";
             refused(None, format!("can't start `aws`: {e}; {help}"))

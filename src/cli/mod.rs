@@ -10,6 +10,7 @@ mod engine;
 mod explain;
 mod local;
 mod new;
+mod push;
 mod record;
 mod scan;
 mod show;
@@ -53,6 +54,9 @@ enum Command {
     Compile(compile::CompileArgs),
     /// Look for what goes wrong with a deployed stack, or estimate what it costs
     Doctor(doctor::DoctorArgs),
+    /// Deploy rules
+    #[command(subcommand)]
+    Rules(push::RulesCommand),
     #[command(hide = true)]
     Stage(stage::StageArgs),
 }
@@ -113,6 +117,7 @@ pub fn main() -> ExitCode {
         Command::New(args) => new::run(args),
         Command::Compile(args) => compile::run(args),
         Command::Doctor(args) => doctor::run(args),
+        Command::Rules(push::RulesCommand::Push(args)) => push::run(args),
         Command::Stage(args) => stage::run(args),
     };
     match outcome {

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -46,6 +47,11 @@ impl Function {
     /// Starts the real `bootstrap` with the compiled rules of `bench`.
     pub(crate) fn start(bench: &Bench, settings: &[(&str, &str)]) -> Self {
         bench.run(&["compile", "rules", "--bundle", "opt"]).expect_code(0);
+        Self::start_compiled(&bench.path().join("opt"), settings)
+    }
+
+    /// The same with what lies there as `/opt/iota`.
+    pub(crate) fn start_compiled(opt: &Path, settings: &[(&str, &str)]) -> Self {
         let objects: Arc<Mutex<HashMap<String, Vec<Answer>>>> = Arc::default();
         let s3 = serve({
             let objects = Arc::clone(&objects);
@@ -67,7 +73,7 @@ impl Function {
             .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
             .env("AWS_SECRET_ACCESS_KEY", "secret-of-the-function")
             .env("AWS_ENDPOINT_URL_S3", format!("http://{s3}"))
-            .env("IOTA_RULEPACK", bench.path().join("opt/rulepack.json"))
+            .env("IOTA_RULEPACK", opt.join("rulepack.json"))
             .env("IOTA_ENGINE", concat!(env!("CARGO_MANIFEST_DIR"), "/layer"))
             .env("IOTA_PYTHON", interpreter())
             .env("IOTA_DEADLINE_MARGIN_MS", "300")

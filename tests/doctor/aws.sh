@@ -5,7 +5,11 @@
 name=
 while [ $# -gt 0 ]; do
     case "$1" in
-        --start-time | --zip-file | --payload) shift ;;
+        --start-time) shift ;;
+        --zip-file | --payload)
+            cp "${2#fileb://}" "$ANSWERS/sent$1"
+            shift
+            ;;
         *) name="$name${name:+ }$1" ;;
     esac
     shift

@@ -18,7 +18,8 @@ use clap::Args;
 
 use super::aws::{Aws, AwsArgs, Refused};
 use super::{Outcome, show};
-use place::Place;
+pub(super) use lines::since as lines_since;
+pub(super) use place::{Place, each, text};
 
 /// Look for what goes wrong with a deployed stack.
 #[derive(Args)]

@@ -87,6 +87,15 @@ impl Place {
         self.parameters.get(name).map_or("", String::as_str)
     }
 
+    /// The layer of rules that the stack itself was deployed with.
+    pub(in crate::cli) fn rules_layer(&self) -> Option<&str> {
+        let given = Some(self.parameter("RulesLayerArn")).filter(|arn| !arn.is_empty());
+        // SAM puts a hash of its content behind a layer's name.
+        let made =
+            || self.resources.iter().find(|(name, _)| name.starts_with("RulesLayer")).map(|(_, arn)| arn.as_str());
+        given.or_else(made)
+    }
+
     pub(super) fn role(&self) -> &str {
         text(&self.settings, "Role")
     }
