@@ -55,8 +55,10 @@ def test_a_recorded_answer_is_one_that_aws_can_give(question: str, answer: Any) 
     required = operation.input_shape.required_members if operation.input_shape else []
 
     assert set() == options - members.keys()
-    assert [] == [name for name in required if xform_name(name, "-") not in options | {"zip-file", "payload"}]
-    assert [] == strange(operation.output_shape, answer, command)
+    # `--zip-file`, which the stand-in leaves out of a question, is the CLI's word for `Content`.
+    assert [] == [name for name in required if xform_name(name, "-") not in options | {"content"}]
+    # What answers nothing has no shape.
+    assert [] == (strange(operation.output_shape, answer, command) if operation.output_shape else list(answer))
 
 
 def test_there_are_answers_to_look_at() -> None:
