@@ -17,6 +17,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 from evaluate import Evaluated, references, rounds
 from transform import ROOT, Json, source, translated
 
@@ -251,6 +252,27 @@ def test_the_costs_are_those_that_are_calculated() -> None:
     prices = {f"{of[name]:.10f}" for name in ("per_gb_second", "per_gb_second_arm64")}
     assert prices == set(re.findall(r"'(0\.0000\d{6})'", (ROOT / "template.yaml").read_text(encoding="utf-8")))
     assert len(printed) + kinds.count("AWS::Logs::MetricFilter") == cost.METRICS
+
+
+def test_the_release_workflow_runs_what_is_there() -> None:
+    """Every make target is one of ours, the tag is compared with the version, and the token may only draft."""
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8"))
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    job = workflow["jobs"]["release"]
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    targets = [target for line in commands if line.startswith("make ") for target in line.split()[1:]]
+
+    assert {"test", "lint", "release"} <= set(targets)
+    assert [] == [target for target in targets if f"\n{target}:" not in makefile]
+    assert {} == workflow["permissions"]
+    assert {"contents": "write", "id-token": "write", "attestations": "write"} == job["permissions"]
+    [tag] = [line for line in commands if line.startswith("test ")]
+    version = re.search(r'^version = "(.*)"$', (ROOT / "Cargo.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert version is not None
+    for name, expected in ((f"v{version[1]}", 0), ("v0.0.0", 1)):
+        environment = {"PATH": os.environ["PATH"], "GITHUB_REF_NAME": name}
+        assert expected == subprocess.run(["sh", "-c", tag], cwd=ROOT, env=environment, check=False).returncode
+    assert (ROOT / "docs" / "deploy" / "release.py").is_file()
 
 
 def test_links_lead_somewhere() -> None:
