@@ -36,7 +36,8 @@ pub fn run(wrapped: Option<PathBuf>) -> Result<(), lambda_runtime::Error> {
     runtime.block_on(async {
         let function = match setup(wrapped) {
             Ok(pipeline) => {
-                let client = s3::client(pipeline.config().custom_s3_endpoint).await;
+                let config = pipeline.config();
+                let client = s3::client(config.custom_s3_endpoint, config.reader_role.as_deref()).await;
                 Arc::new(Function { pipeline, client, invocations: AtomicU64::new(0), told_healths: AtomicU64::new(0) })
             }
             Err(error) => {

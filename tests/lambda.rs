@@ -419,3 +419,38 @@ fn a_function_that_cannot_start_is_counted_too() {
     let metrics = done.kind("metrics")[0];
     assert_eq!((&metrics["HealthLines"], &metrics["FunctionName"]), (&json!(1), &json!("iota-detect")), "{metrics}");
 }
+
+const READER: &str = "arn:aws:iam::999988887777:role/iota-log-reader";
+
+#[test]
+fn another_accounts_files_are_read_with_the_role_it_lends() {
+    let (address, asked) = common::server::sts(false);
+    let bench = Bench::with_rule();
+    let function = Function::start(&bench, &[("IOTA_READER_ROLE_ARN", READER), ("AWS_ENDPOINT_URL_STS", &address)]);
+    function.put("a.json.gz", &[Answer::Bytes(log(&["1"]))]).put("b.json.gz", &[Answer::Bytes(log(&["2"]))]);
+    for (key, id) in [("a.json.gz", "1"), ("b.json.gz", "2")] {
+        let invoked = function.notify(&[key]);
+        assert_eq!((invoked.failed, invoked.event_ids()), (false, vec![id]), "{:?}", invoked.body);
+    }
+    assert_eq!(function.keys(), ["ASIALENT", "ASIALENT"], "the function's own key is not shown to the archive");
+    let asked = asked.lock().expect("not poisoned").clone();
+    // Asked for once, and kept until it ends.
+    let [asked] = &asked[..] else { panic!("one request, found {asked:?}") };
+    assert!(asked.contains("Action=AssumeRole") && asked.contains("role%2Fiota-log-reader"), "{asked}");
+    let own = Function::start(&bench, &[]);
+    own.put("a.json.gz", &[Answer::Bytes(log(&["1"]))]);
+    assert!(!own.notify(&["a.json.gz"]).failed);
+    assert_eq!(own.keys(), ["AKIDEXAMPLE"]);
+}
+
+#[test]
+fn a_role_that_is_not_lent_fails_the_file_and_names_the_right() {
+    let (address, _) = common::server::sts(true);
+    let bench = Bench::with_rule();
+    let function = Function::start(&bench, &[("IOTA_READER_ROLE_ARN", READER), ("AWS_ENDPOINT_URL_STS", &address)]);
+    function.put("a.json.gz", &[Answer::Bytes(log(&["1"]))]);
+    let invoked = function.notify(&["a.json.gz"]);
+    let message = invoked.body["errorMessage"].as_str().unwrap_or_default();
+    assert!(invoked.failed && message.contains("sts:AssumeRole") && message.contains("access_denied"), "{message}");
+    assert!(function.keys().is_empty(), "nothing was asked for: {:?}", function.keys());
+}

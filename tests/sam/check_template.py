@@ -61,6 +61,7 @@ EXTRAS: tuple[Json, ...] = (
     {"LogsKmsKeyArn": KEY, "QueueKmsKeyArn": KEY},
     {"CodeSigningConfigArn": "arn:aws:lambda:us-east-1:111122223333:code-signing-config:csc-1"},
     {"Canary": "off"},
+    {"ReaderRoleArn": "arn:aws:iam::999988887777:role/iota-log-reader"},
 )
 
 
@@ -274,6 +275,12 @@ def the_role_can_do_little() -> None:
     rights = check({"Delivery": "Queue"}, base | queue)
     equal(rights["TakeNotifications"]["Resource"], {"Fn::GetAtt": ["Files", "Arn"]})
     rights = check({"QueueKmsKeyArn": KEY}, base | {"UseQueueKey": ["kms:Decrypt", "kms:GenerateDataKey"]})
+    reader = EXTRAS[-1]["ReaderRoleArn"]
+    rights = check(EXTRAS[-1], base | {"TakeReaderRole": "sts:AssumeRole"})
+    equal(rights["TakeReaderRole"]["Resource"], reader)
+    for chosen, named in ((EXTRAS[-1], reader), ({}, None)):
+        variables = Stack(chosen).resources["Detect"]["Properties"]["Environment"]["Variables"]
+        equal(variables.get("IOTA_READER_ROLE_ARN"), named)
     rights = Stack(EXTRAS[10]).statements()
     equal((rights["FunctionMakesNone"]["Effect"], rights["FunctionMakesNone"]["Action"]), ("Deny", "ec2:*"))
 

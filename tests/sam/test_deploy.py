@@ -96,6 +96,10 @@ def test_the_archive_gives_only_what_is_read(key: Json) -> None:
     assert {"AWS::Events::Rule", "AWS::IAM::Role"} == {entry["Type"] for entry in archive.resources.values()}
     [trusted] = archive.resources["Reader"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     assert {"AWS": ARCHIVE["FunctionRoleArn"]} == trusted["Principal"]
+    # Its name, and so its ARN, is known before it is there.
+    role = archive.resources["Reader"]["Properties"]["RoleName"]
+    taken = rights(whole(ReaderRoleArn=f"arn:aws:iam::999988887777:role/{role}"), "DetectRole")["TakeReaderRole"]
+    assert "arn:aws:iam::999988887777:role/iota-log-reader" == taken["Resource"]
     pattern = archive.resources["NewLogFile"]["Properties"]["EventPattern"]
     forwarded = whole(LogArchiveAccountId="999988887777")
     assert forwarded.resources["NewLogFile"]["Properties"]["EventPattern"] == pattern
