@@ -131,6 +131,10 @@ fn permissions(aws: &Aws, place: &Place) -> Found {
     if let Some(url) = &place.files_queue {
         wanted.push(("sqs:ReceiveMessage", place.queue_arn(url), "TakeNotifications"));
     }
+    let reader = place.parameter("ReaderRoleArn");
+    if !reader.is_empty() {
+        wanted.push(("sts:AssumeRole", reader.to_owned(), "TakeReaderRole"));
+    }
     let key = place.parameter("TrailKmsKeyArn");
     if !key.is_empty() {
         wanted.push(("kms:Decrypt", key.to_owned(), "DecryptLogFiles"));
