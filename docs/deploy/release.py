@@ -140,7 +140,8 @@ def check_bill(bill: str, binaries: list[Path]) -> None:
 
 def wheel(out: Path) -> Path:
     """Build the command into a wheel."""
-    command = [Path(sys.executable).with_name("maturin"), "build", "--release", "--locked", "--strip", "--out", out]
+    maturin = Path(sys.executable).with_name("maturin")
+    command: list[str | Path] = [maturin, "build", "--release", "--locked", "--strip", "--out", out]
     subprocess.run(command, cwd=ROOT, check=True)
     [built] = out.glob("*.whl")
     return built
@@ -158,7 +159,8 @@ def try_wheel(built: Path, number: str) -> None:
         said = subprocess.run([bin_ / "iota", "--version"], env=environment, capture_output=True, text=True, check=True)
         if said.stdout.strip() != f"iota {number}":
             raise SystemExit(f"the wheel holds `{said.stdout.strip()}`, expected `iota {number}`")
-        scan = [bin_ / "iota", "scan", ROOT / "events" / "bucket", "--rules", ROOT / "rules", "--all-matches"]
+        scan: list[str | Path] = [bin_ / "iota", "scan", ROOT / "events" / "bucket"]
+        scan += ["--rules", ROOT / "rules", "--all-matches"]
         done = subprocess.run(scan, cwd=place, env=environment, capture_output=True, text=True, check=False)
         found = {(alert["rule_id"], alert["event_id"]) for alert in map(json.loads, done.stdout.splitlines())}
         story = json.loads((ROOT / "events" / "expected-alerts.json").read_text(encoding="utf-8"))

@@ -11,7 +11,7 @@ use crate::rulepack::Rulepack;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Lines since then that match, oldest first.
+/// Lines since then that match, oldest first; of very many the first.
 pub(in crate::cli) fn since(aws: &Aws, group: &str, ago: Duration, pattern: &str) -> Result<Vec<Value>, Refused> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let start = now.saturating_sub(ago).as_millis().to_string();
@@ -28,11 +28,6 @@ pub(in crate::cli) fn since(aws: &Aws, group: &str, ago: Duration, pattern: &str
         "1000",
     ])?;
     Ok(each(&found["events"]).filter_map(|event| serde_json::from_str(text(event, "message")).ok()).collect())
-}
-
-/// The health lines of a day.
-fn healths(aws: &Aws, place: &Place) -> Result<Vec<Value>, Refused> {
-    since(aws, &place.log_group, 24 * HOUR, r#"{ $.kind = "health" }"#)
 }
 
 /// Files that failed within a day, by the word of their error.
@@ -64,7 +59,9 @@ pub(super) fn failed_files(aws: &Aws, place: &Place) -> Found {
 /// Whether the function starts, and all of its rules load.
 pub(super) fn health(aws: &Aws, place: &Place) -> Found {
     let mut told: Vec<Finding> = Vec::new();
-    for line in healths(aws, place)?.iter().rev() {
+    // Every environment tells of refused rungs: among those the others would not be seen.
+    let pattern = r#"{ $.kind = "health" && $.event != "isolation_refused" }"#;
+    for line in since(aws, &place.log_group, 24 * HOUR, pattern)?.iter().rev() {
         let message = text(line, "message");
         let finding = match text(line, "event") {
             "setup" => Finding::new(
@@ -79,7 +76,6 @@ pub(super) fn health(aws: &Aws, place: &Place) -> Found {
                 format!("the rule `{}` kept hanging or crashing", text(line, "rule_id")),
                 "mend the rule; what it did not see is counted as BlindPairs",
             ),
-            "isolation_refused" => continue,
             other => Finding::new(format!("`{other}`: {message}"), "docs/troubleshooting.md"),
         };
         // Every new environment says the same again.
@@ -92,9 +88,9 @@ pub(super) fn health(aws: &Aws, place: &Place) -> Found {
 
 /// Rungs of isolation that Lambda's kernel refuses.
 pub(super) fn isolation(aws: &Aws, place: &Place) -> Found {
-    let lines = healths(aws, place)?;
-    let refused = lines.iter().filter(|line| text(line, "event") == "isolation_refused");
-    let mut rungs: Vec<String> = refused.map(|line| format!("`{}`", text(line, "rung"))).collect();
+    let pattern = r#"{ $.kind = "health" && $.event = "isolation_refused" }"#;
+    let lines = since(aws, &place.log_group, 24 * HOUR, pattern)?;
+    let mut rungs: Vec<String> = lines.iter().map(|line| format!("`{}`", text(line, "rung"))).collect();
     rungs.sort();
     rungs.dedup();
     if rungs.is_empty() {
@@ -133,6 +129,17 @@ pub(super) fn canary(aws: &Aws, place: &Place) -> Found {
     })
 }
 
+/// The digest of the pack that runs, from the newest line there is: the canary's, or one of a busy function's last minutes.
+fn live_pack(aws: &Aws, place: &Place) -> Result<Option<String>, Refused> {
+    let mut newest = last_canary(aws, place)?;
+    for ago in [HOUR / 6, 24 * HOUR] {
+        if newest.is_none() {
+            newest = since(aws, &place.log_group, ago, r#"{ $.kind = "metrics" || $.kind = "alert" }"#)?.pop();
+        }
+    }
+    Ok(newest.map(|line| text(&line, "rulepack").to_owned()))
+}
+
 /// Whether the live pack is the one that was built, of the rules that are there.
 pub(super) fn pack(aws: &Aws, place: &Place) -> Found {
     let Some(path) = &place.rulepack else {
@@ -154,8 +161,7 @@ pub(super) fn pack(aws: &Aws, place: &Place) -> Found {
         );
         found.push(Finding::new(what, "`iota rules push` builds and deploys them"));
     }
-    let lines = since(aws, &place.log_group, 24 * HOUR, r#"{ $.kind = "metrics" || $.kind = "alert" }"#)?;
-    match lines.last().map(|line| text(line, "rulepack")) {
+    match live_pack(aws, place)?.as_deref() {
         None => found.push(Finding::new(
             "the function has printed nothing for a day",
             "docs/troubleshooting.md, \"Nothing happens at all\"",
