@@ -10,7 +10,7 @@ export PATH := $(VENV)/bin:$(PATH)
 CARGO_FLAGS := --release --locked
 
 .PHONY: help demo test build test-rust test-engine test-rules lint format e2e bench clean build-Detect
-.PHONY: sam-build rules zips stackset check-deploy audit
+.PHONY: sam-build rules zips stackset release check-deploy audit
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(ROOT)/Makefile
@@ -84,6 +84,12 @@ zips: ## zip what `make sam-build` made, for Terraform and plain CloudFormation:
 stackset: $(VENV)/sam ## the template without SAM's transform, and its zips, for StackSets: .aws-sam/stackset
 	@python docs/deploy/package.py stackset
 
+release: build .tools/release $(VENV)/sam ## everything of a release, tried: zips, templates, wheel, SBOM, checksums: dist
+	sam build
+	@rm -rf .aws-sam/stackset
+	@$(MAKE) --no-print-directory stackset
+	@.tools/release/bin/python docs/deploy/release.py
+
 PARTITIONS := us-east-1 us-gov-west-1 cn-north-1
 check-deploy: $(VENV)/sam ## lint the templates in three partitions, carry out their conditions, test what changes buckets
 	sam validate
@@ -119,6 +125,12 @@ $(VENV)/dev: requirements-dev.txt
 $(VENV)/sam: requirements-sam.txt $(VENV)/dev
 	@echo "installing SAM, moto and cargo-lambda into .venv"
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-sam.txt
+	@touch $@
+
+.tools/release: requirements-release.txt
+	@echo "installing maturin and CycloneDX's library into .tools"
+	@python3 -m venv $@
+	@$@/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 .tools/checkov: tests/sam/requirements-checkov.txt

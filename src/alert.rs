@@ -49,6 +49,8 @@ pub(crate) struct Finding<'a> {
     pub(crate) destinations: Option<&'a [String]>,
     /// Why a match is no alert.
     pub(crate) reason: Option<&'static str>,
+    /// The record is a canary: nothing happened.
+    pub(crate) test: bool,
 }
 
 /// Where a record was found.
@@ -177,7 +179,7 @@ pub(crate) fn build(
         fields: &fields,
         log: Log::of(origin),
         truncated: false,
-        test: false,
+        test: finding.test,
         account_name: account.and_then(|account| account.name.as_deref()),
         environment: account.and_then(|account| account.environment.as_deref()),
         owner: account.and_then(|account| account.owner.as_deref()),
@@ -422,6 +424,7 @@ mod tests {
                 reference: None,
                 destinations: None,
                 reason: None,
+                test: false,
             }
         }
     }

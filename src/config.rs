@@ -52,6 +52,8 @@ pub(crate) struct Config {
     pub function_name: Option<String>,
     /// Our own log group: its events are refused, or every line would beget another.
     pub(crate) log_group: Option<String>,
+    /// `IOTA_READER_ROLE_ARN`: the role that the function takes on to read log files, of the account that keeps them.
+    pub reader_role: Option<String>,
     /// An S3 endpoint of the user's own (`AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`): addressed by path.
     pub custom_s3_endpoint: bool,
     /// Variables that begin with `IOTA_` and mean nothing to us: a misspelt setting is worth a line.
@@ -59,7 +61,7 @@ pub(crate) struct Config {
 }
 
 /// Every setting by name: what is not here and begins with `IOTA_` is reported.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 16] = [
     "IOTA_MAX_OBJECT_BYTES",
     "IOTA_MAX_RECORD_BYTES",
     "IOTA_MAX_DEPTH",
@@ -75,6 +77,7 @@ const NAMES: [&str; 15] = [
     "IOTA_ENGINE",
     "IOTA_RULES",
     "IOTA_RULEPACK",
+    "IOTA_READER_ROLE_ARN",
 ];
 
 impl Config {
@@ -126,6 +129,7 @@ impl Config {
             rulepack: env.path("IOTA_RULEPACK").unwrap_or_else(|| "/opt/iota/rulepack.json".into()),
             function_name: env.text("AWS_LAMBDA_FUNCTION_NAME"),
             log_group: env.text("AWS_LAMBDA_LOG_GROUP_NAME"),
+            reader_role: env.role("IOTA_READER_ROLE_ARN")?,
             custom_s3_endpoint: env.text("AWS_ENDPOINT_URL_S3").or(env.text("AWS_ENDPOINT_URL")).is_some(),
             unknown: Vec::new(),
         })
@@ -246,6 +250,17 @@ impl Lookup<'_> {
         parsed.filter(|n| (min..=max).contains(n)).ok_or_else(bad)
     }
 
+    fn role(&self, name: &str) -> Result<Option<String>, SetupError> {
+        let Some(value) = self.text(name) else { return Ok(None) };
+        let parts: Vec<&str> = value.split(':').collect();
+        match parts[..] {
+            ["arn", _, "iam", "", account, role] if account.len() == 12 && role.starts_with("role/") => Ok(Some(value)),
+            _ => {
+                Err(bad(name, &value, "expected the ARN of a role, such as arn:aws:iam::111122223333:role/name".into()))
+            }
+        }
+    }
+
     fn sandbox(&self) -> Result<Sandbox, SetupError> {
         Ok(match self.word("IOTA_SANDBOX", &["auto", "require", "off"])? {
             "require" => Sandbox::Require,
@@ -259,6 +274,11 @@ impl Lookup<'_> {
         let bad = || bad(name, &value, format!("expected one of {}", words.join(", ")));
         words.iter().find(|word| **word == value).copied().ok_or_else(bad)
     }
+}
+
+/// The function's name, for what is told before the settings are known to be good.
+pub(crate) fn function_name() -> Option<String> {
+    Lookup { lookup: &|name| std::env::var_os(name) }.text("AWS_LAMBDA_FUNCTION_NAME")
 }
 
 /// `IOTA_SANDBOX`, for what runs rules without any other setting.
@@ -306,6 +326,8 @@ mod tests {
         check("IOTA_WORKERS", "0", "from 1 to 64");
         check("IOTA_SIGNALS", "yes", "count, log");
         check("IOTA_SANDBOX", "on", "auto, require, off");
+        check("IOTA_READER_ROLE_ARN", "iota-log-reader", "the ARN of a role");
+        check("IOTA_READER_ROLE_ARN", "arn:aws:iam::111122223333:user/u", "the ARN of a role");
         assert_eq!(config(&[("IOTA_MAX_OBJECT_BYTES", "2 GiB")]).expect("valid").max_object_bytes, 2 << 30);
     }
 }

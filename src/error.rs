@@ -46,6 +46,9 @@ pub enum ObjectFault {
     /// The engine could not judge the records.
     #[error("{0}")]
     Engine(String),
+    /// The records that were found are not the records that were judged, repeated or unfit: a fault of ours.
+    #[error("the account of its records does not balance: {0}; please report it")]
+    Unbalanced(String),
     /// The function's time is nearly over.
     #[error("stopped near the deadline; what is left is retried")]
     Deadline,
@@ -77,6 +80,7 @@ impl ObjectFault {
             Self::NotCloudTrail(_) => "not_cloudtrail",
             Self::Structure { .. } => "structure",
             Self::Engine(_) => "engine",
+            Self::Unbalanced(_) => "unbalanced",
             Self::Deadline => "deadline",
             Self::Stopped => "stopped",
             Self::Output(_) => "output",
@@ -88,7 +92,13 @@ impl ObjectFault {
     pub(crate) fn is_temporary(&self) -> bool {
         matches!(
             self,
-            Self::Read(_) | Self::Engine(_) | Self::Deadline | Self::Stopped | Self::Output(_) | Self::Waiting(_)
+            Self::Read(_)
+                | Self::Engine(_)
+                | Self::Unbalanced(_)
+                | Self::Deadline
+                | Self::Stopped
+                | Self::Output(_)
+                | Self::Waiting(_)
         )
     }
 

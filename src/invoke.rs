@@ -11,6 +11,7 @@ use base64::Engine as _;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
+use crate::canary::{self, Canary};
 use crate::gunzip::Gunzip;
 use crate::model::ObjectRef;
 
@@ -44,6 +45,8 @@ pub(crate) enum Work {
     Object(ObjectRef),
     /// They came with the payload: a name for where from, and JSON.
     Inline(ObjectRef, Vec<u8>),
+    /// None did: the function is asked to show that an alert arrives.
+    Canary(Canary),
 }
 
 /// What the sender expects to hear.
@@ -192,6 +195,9 @@ impl Reader<'_> {
             }
             return Ok(vec![inline(format!("eventbridge/{id}"), &[message["detail"].to_string()])]);
         }
+        if message["source"] == canary::SOURCE {
+            return Ok(vec![Work::Canary(Canary::of(message)?)]);
+        }
         if let Some(keys) = message["s3ObjectKey"].as_array() {
             return trail_notice(message, keys);
         }
@@ -323,6 +329,7 @@ mod tests {
         match work {
             Work::Object(object) => object.to_string(),
             Work::Inline(object, bytes) => format!("{object}: {}", String::from_utf8_lossy(bytes)),
+            Work::Canary(canary) => format!("{canary:?}"),
         }
     }
 

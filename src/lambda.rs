@@ -5,23 +5,27 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 
 use aws_sdk_s3::Client;
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::config::{Config, resolve_program, worker_environment};
+use crate::canary;
+use crate::config::{Config, function_name, resolve_program, worker_environment};
 use crate::engine::{Recipe, Until, shield_ourselves};
 use crate::error::{ObjectFault, SetupError};
 use crate::invoke::{self, Failed, Failure, Invocation, Outcome, Work};
+use crate::model::ObjectRef;
 use crate::observe;
 use crate::pipeline::{Filtering, Grouping, Pipeline, Run};
 use crate::report::Status;
 use crate::rulepack::Rulepack;
-use crate::sink::{Kind, Level, Sink};
+use crate::sink::{Kind, Level, Sink, timestamp};
 use crate::source::s3;
 
 /// Serves invocations until the environment ends. `wrapped` is the interpreter that the managed runtime names when we
@@ -32,13 +36,16 @@ pub fn run(wrapped: Option<PathBuf>) -> Result<(), lambda_runtime::Error> {
     runtime.block_on(async {
         let function = match setup(wrapped) {
             Ok(pipeline) => {
-                let client = s3::client(pipeline.config().custom_s3_endpoint).await;
-                Arc::new(Function { pipeline, client })
+                let config = pipeline.config();
+                let client = s3::client(config.custom_s3_endpoint, config.reader_role.as_deref()).await;
+                Arc::new(Function { pipeline, client, invocations: AtomicU64::new(0), told_healths: AtomicU64::new(0) })
             }
             Err(error) => {
                 // The log is where people look; a health line reaches the SIEM too.
-                let sink = Sink::new(Box::new(std::io::stdout()), &[Kind::Health], "");
+                let sink = Sink::new(Box::new(std::io::stdout()), &[Kind::Health, Kind::Metrics], "");
                 let _ = sink.line(Kind::Health, Level::Warn, &json!({"event": "setup", "message": error.to_string()}));
+                let line = metrics_line(function_name().as_deref(), &[("HealthLines", "Count", 1.into())]);
+                let _ = sink.line(Kind::Metrics, Level::Warn, &line);
                 return Err(error.into());
             }
         };
@@ -74,6 +81,10 @@ fn setup(wrapped: Option<PathBuf>) -> Result<Pipeline, SetupError> {
 struct Function {
     pipeline: Pipeline,
     client: Client,
+    /// Invocations of this environment so far.
+    invocations: AtomicU64,
+    /// Health lines that a `metrics` line has told.
+    told_healths: AtomicU64,
 }
 
 impl Function {
@@ -83,7 +94,7 @@ impl Function {
         let own_log_group = self.pipeline.config().log_group.as_deref();
         let invocation = invoke::parse(&event.payload, own_log_group).map_err(|failed| self.refuse(failed))?;
         let run = Arc::new(Run::new(true, Grouping::Object, until));
-        let failures = Arc::clone(&self).objects(&run, &invocation).await;
+        let failures = Arc::clone(&self).objects(&run, &invocation, &event.context).await;
         let written = self.pipeline.finish(&run).and_then(|()| self.metrics(&run, started));
         let outcomes: Vec<Outcome<'_>> =
             invocation.units.iter().zip(failures).map(|(unit, failures)| Outcome { id: &unit.id, failures }).collect();
@@ -94,7 +105,7 @@ impl Function {
     }
 
     /// Handles all objects, so many at a time; gives back what failed, unit by unit.
-    async fn objects(self: Arc<Self>, run: &Arc<Run>, invocation: &Invocation) -> Vec<Vec<Failure>> {
+    async fn objects(self: Arc<Self>, run: &Arc<Run>, invocation: &Invocation, context: &Context) -> Vec<Vec<Failure>> {
         let mut failures: Vec<Vec<Failure>> = Vec::with_capacity(invocation.units.len());
         let slots = Arc::new(Semaphore::new(self.pipeline.config().workers.max(2)));
         let mut tasks = JoinSet::new();
@@ -108,9 +119,10 @@ impl Function {
                 Ok(works) => {
                     for work in works.iter().cloned() {
                         let (function, run, slots) = (Arc::clone(&self), Arc::clone(run), Arc::clone(&slots));
+                        let context = context.clone();
                         tasks.spawn(async move {
                             let _slot = slots.acquire_owned().await;
-                            (unit, function.work(run, work).await)
+                            (unit, function.work(run, work, &context).await)
                         });
                     }
                 }
@@ -127,7 +139,7 @@ impl Function {
         failures
     }
 
-    async fn work(self: Arc<Self>, run: Arc<Run>, work: Work) -> Result<(), Failure> {
+    async fn work(self: Arc<Self>, run: Arc<Run>, work: Work, context: &Context) -> Result<(), Failure> {
         let handled = match work {
             Work::Object(object) => {
                 let opened = s3::open(&self.client, &object, run.until.deadline).await;
@@ -135,6 +147,15 @@ impl Function {
             }
             Work::Inline(name, bytes) => {
                 tokio::task::spawn_blocking(move || self.pipeline.object(&run, &name, || Ok(&bytes[..]))).await
+            }
+            Work::Canary(canary) => {
+                // A retry has the request's id again, and so its alert the same ids.
+                let id = canary.id.unwrap_or_else(|| context.request_id.clone());
+                let now = timestamp(OffsetDateTime::now_utc());
+                let record = canary::record(&id, &now, &context.invoked_function_arn);
+                let object = ObjectRef::new("", format!("canary/{id}"));
+                let all = canary.all_rules;
+                tokio::task::spawn_blocking(move || self.pipeline.canary(&run, &object, &record, all)).await
             }
         };
         let report = handled.map_err(|panic| internal(&panic))?;
@@ -164,39 +185,65 @@ impl Function {
         diagnostic(failed)
     }
 
-    /// One line in embedded metric format; CloudWatch makes metrics of it.
+    /// What CloudWatch makes metrics of. An alert's time counts from its event; the canary's alert counts nowhere.
     fn metrics(&self, run: &Run, started: Instant) -> Result<(), ObjectFault> {
         let totals = run.totals();
         let (objects, counts) = (&totals.objects, &totals.counts);
-        let values = [
-            ("ObjectsDone", "Count", objects.done),
-            ("ObjectsSkipped", "Count", objects.skipped),
-            ("ObjectsFailed", "Count", objects.failed),
-            ("Records", "Count", counts.records),
-            ("RecordsNotEvaluated", "Count", counts.malformed + counts.oversize),
-            ("Candidates", "Count", counts.candidates),
-            ("RuleErrors", "Count", counts.rule_errors),
-            ("Matches", "Count", counts.matches),
-            ("Alerts", "Count", counts.alerts),
-            ("Suppressed", "Count", counts.suppressed),
-            ("BlindPairs", "Count", counts.blind),
-            ("Milliseconds", "Milliseconds", u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)),
+        let [info, low, medium, high, critical] = totals.severities;
+        // Rungs that are refused are told once by every environment: a metric of its own, or no other health line is seen.
+        let refused = self.pipeline.pool().refused().len() as u64;
+        let healths = self.pipeline.sink().health_lines().saturating_sub(refused);
+        let new_healths = healths.saturating_sub(self.told_healths.swap(healths, Ordering::Relaxed));
+        let cold = u64::from(self.invocations.fetch_add(1, Ordering::Relaxed) == 0);
+        let mut values: Vec<(&str, &str, Value)> = vec![
+            ("ObjectsDone", "Count", objects.done.into()),
+            ("ObjectsSkipped", "Count", objects.skipped.into()),
+            ("ObjectsFailed", "Count", objects.failed.into()),
+            ("ObjectsUnbalanced", "Count", totals.unbalanced.into()),
+            ("Records", "Count", counts.records.into()),
+            ("Repeats", "Count", counts.repeat.into()),
+            ("RecordsNotEvaluated", "Count", (counts.malformed + counts.oversize).into()),
+            ("BytesJson", "Bytes", totals.bytes_json.into()),
+            ("Candidates", "Count", counts.candidates.into()),
+            ("RuleErrors", "Count", counts.rule_errors.into()),
+            ("Matches", "Count", counts.matches.into()),
+            ("Alerts", "Count", totals.severities.iter().sum::<u64>().into()),
+            ("AlertsInfo", "Count", info.into()),
+            ("AlertsLow", "Count", low.into()),
+            ("AlertsMedium", "Count", medium.into()),
+            ("AlertsHigh", "Count", high.into()),
+            ("AlertsCritical", "Count", critical.into()),
+            ("Suppressed", "Count", counts.suppressed.into()),
+            ("BlindPairs", "Count", counts.blind.into()),
+            ("HealthLines", "Count", new_healths.into()),
+            ("IsolationRefused", "Count", refused.into()),
+            ("ColdStart", "Count", cold.into()),
+            ("Milliseconds", "Milliseconds", u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX).into()),
         ];
-        let metrics: Vec<Value> = values.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": unit})).collect();
-        let epoch_ms = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis());
-        let mut line = json!({
-            "_aws": {
-                "Timestamp": u64::try_from(epoch_ms).unwrap_or_default(),
-                "CloudWatchMetrics": [{"Namespace": "iota", "Dimensions": [["FunctionName"]], "Metrics": metrics}],
-            },
-            "FunctionName": self.pipeline.config().function_name,
-        });
-        for (name, _, value) in values {
-            line[name] = value.into();
+        if !totals.event_to_alert_ms.is_empty() {
+            values.push(("EventToAlertMs", "Milliseconds", json!(totals.event_to_alert_ms)));
         }
+        let line = metrics_line(self.pipeline.config().function_name.as_deref(), &values);
         self.pipeline.sink().line(Kind::Metrics, Level::Warn, &line)?;
         self.pipeline.sink().flush()
     }
+}
+
+/// One line in embedded metric format.
+fn metrics_line(function_name: Option<&str>, values: &[(&str, &str, Value)]) -> Value {
+    let metrics: Vec<Value> = values.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": unit})).collect();
+    let epoch_ms = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    let mut line = json!({
+        "_aws": {
+            "Timestamp": u64::try_from(epoch_ms).unwrap_or_default(),
+            "CloudWatchMetrics": [{"Namespace": "iota", "Dimensions": [["FunctionName"]], "Metrics": metrics}],
+        },
+        "FunctionName": function_name,
+    });
+    for (name, _, value) in values {
+        line[*name] = value.clone();
+    }
+    line
 }
 
 fn internal(panic: &tokio::task::JoinError) -> Failure {

@@ -40,9 +40,11 @@
 //! | `IOTA_DEADLINE_MARGIN_MS` | 2000 | how long before the function's deadline work stops |
 //! | `IOTA_SIGNALS` | `count` | `log` prints matches that are no alerts, and those that exceptions hide |
 //! | `IOTA_VERIFY_SAMPLE` | 10000 | of so many records the function has one judged by every rule, to check the prefilter; 0 for none |
+//! | `IOTA_READER_ROLE_ARN` | | the role that the function takes on to read log files of another account |
 //! | `IOTA_SANDBOX` | `auto` | `require`: no rule runs unless every rung of isolation holds; `off`: none of the kernel's |
 
 mod alert;
+mod canary;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod config;

@@ -33,7 +33,7 @@ pub(crate) fn notice(sink: &Sink, pack: &Rulepack, notice: &Notice<'_>) {
             )
         }
         Notice::Fenced { rule, seconds } => {
-            let id = pack.rules.get(*rule as usize).map(|rule| rule.id.as_str());
+            let id = pack.rule(*rule).map(|rule| rule.id.as_str());
             let message = format!("rule keeps timing out or crashing; it is not run for {seconds} s");
             sink.line(
                 Kind::Health,

@@ -15,7 +15,7 @@ use time::{Date, OffsetDateTime};
 
 use crate::alert::{self, Alert, Finding, Origin};
 use crate::config::Config;
-use crate::engine::{Answer, Batch, EngineError, Item, Pool, PoolSettings, Recipe, Until, Usage, Verdict};
+use crate::engine::{Answer, Batch, EngineError, FailureKind, Item, Pool, PoolSettings, Recipe, Until, Usage, Verdict};
 use crate::error::{ObjectFault, SetupError};
 use crate::gunzip::Gunzip;
 use crate::hidden::Hidden;
@@ -181,11 +181,29 @@ impl Pipeline {
         object: &ObjectRef,
         open: impl FnOnce() -> Result<R, ObjectFault>,
     ) -> ObjectReport {
+        self.handle(run, object, None, open)
+    }
+
+    /// The same for a canary: the one record is put before the engine's own rule, and on request before all others,
+    /// to see that they load.
+    pub(crate) fn canary(&self, run: &Run, object: &ObjectRef, record: &[u8], all_rules: bool) -> ObjectReport {
+        let own = self.pack.canary_index();
+        self.handle(run, object, Some(if all_rules { (0..=own).collect() } else { vec![own] }), || Ok(record))
+    }
+
+    fn handle<R: BufRead>(
+        &self,
+        run: &Run,
+        object: &ObjectRef,
+        canary: Option<Vec<u32>>,
+        open: impl FnOnce() -> Result<R, ObjectFault>,
+    ) -> ObjectReport {
         let started = Instant::now();
         let mut handling = Handling {
             pipeline: self,
             run,
             object,
+            canary,
             counts: Counts::default(),
             bytes: 0,
             bytes_json: 0,
@@ -228,7 +246,7 @@ impl Pipeline {
         let windows = std::mem::replace(&mut *run.windows(), run.own_windows());
         windows.settle(&self.pack.rules, |told, settled| self.tell(run, &told, settled))?;
         for ((rule, _), tally) in &run.totals().errors {
-            if let Some(rule) = self.pack.rules.get(*rule as usize) {
+            if let Some(rule) = self.pack.rule(*rule) {
                 self.sink.line(Kind::RuleError, Level::Warn, &tally.line(&rule.id))?;
             }
         }
@@ -254,7 +272,7 @@ impl Pipeline {
         let reason = match (told, run.grouping) {
             (Told::Alert(matches), _) => {
                 self.sink.raw(Kind::Alert, Level::Warn, &alert::for_group(settled.body, *matches))?;
-                run.totals().count_alert(settled.severity);
+                run.totals().count_alert(settled.severity, settled.time);
                 run.totals().counts.alerts += 1;
                 return Ok(());
             }
@@ -320,6 +338,8 @@ struct Line {
     found: Match,
     kind: Kind,
     severity: Severity,
+    /// Seconds since 1970 of its event.
+    time: Option<i64>,
     body: Vec<u8>,
 }
 
@@ -328,6 +348,8 @@ struct Handling<'a> {
     pipeline: &'a Pipeline,
     run: &'a Run,
     object: &'a ObjectRef,
+    /// It is a canary, for these rules.
+    canary: Option<Vec<u32>>,
     counts: Counts,
     bytes: u64,
     bytes_json: u64,
@@ -362,11 +384,7 @@ impl Handling<'_> {
         self.spare.window = splitter.into_buffer();
         // Engine and deadline first: another try may still judge what stands before the damage.
         judged.and(split)?;
-        if self.counts.balanced() {
-            Ok(())
-        } else {
-            Err(ObjectFault::Engine(format!("the account of its records does not balance: {:?}", self.counts)))
-        }
+        if self.counts.balanced() { Ok(()) } else { Err(ObjectFault::Unbalanced(format!("{:?}", self.counts))) }
     }
 
     fn pieces<R: BufRead>(&mut self, splitter: &mut Splitter<Gunzip<Counted<R>>>) -> Result<(), ObjectFault> {
@@ -403,8 +421,17 @@ impl Handling<'_> {
         // Nearly all are valid, and that is told faster than they are repaired.
         let text = std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
         self.counts.repaired += u64::from(matches!(text, Cow::Owned(_)));
+        if let Some(rules) = self.canary.clone() {
+            self.ask(index, &text, Some(rules), None)
+        } else {
+            self.filter(index, &text)
+        }
+    }
+
+    /// Has those rules asked that can match the record.
+    fn filter(&mut self, index: u64, text: &str) -> Result<(), ObjectFault> {
         let pipeline = self.pipeline;
-        let rules = match pipeline.prefilter.as_ref().map(|filter| filter.candidates(&mut self.spare.scratch, &text)) {
+        let rules = match pipeline.prefilter.as_ref().map(|filter| filter.candidates(&mut self.spare.scratch, text)) {
             None | Some(Candidates::All) => None,
             Some(Candidates::Rules(rules)) => Some(rules.to_vec()),
         };
@@ -413,6 +440,17 @@ impl Handling<'_> {
             self.counts.evaluated += 1;
             return Ok(());
         }
+        self.ask(index, text, rules, check)
+    }
+
+    /// Puts a record into the batch.
+    fn ask(
+        &mut self,
+        index: u64,
+        text: &str,
+        rules: Option<Vec<u32>>,
+        check: Option<Vec<u32>>,
+    ) -> Result<(), ObjectFault> {
         if self.batch.body.len() + text.len() > BATCH_BYTES || self.batch.items.len() == BATCH_RECORDS {
             self.judge()?;
         }
@@ -486,6 +524,11 @@ impl Handling<'_> {
     }
 
     fn verdict(&mut self, record: &[u8], index: u64, mut verdict: Verdict) {
+        if self.canary.is_some() && verdict.rule != self.pipeline.pack.canary_index() {
+            // What it says of such a record is of no interest; that it could not be loaded or broke the worker is.
+            verdict.matched = false;
+            verdict.errors.retain(|failure| !matches!(failure.failure, FailureKind::Raise | FailureKind::Type));
+        }
         if !verdict.errors.is_empty() {
             self.counts.rule_errors += verdict.errors.len() as u64;
             let event_id = event_id(record);
@@ -498,7 +541,7 @@ impl Handling<'_> {
             return;
         }
         self.counts.matches += 1;
-        let Some(rule) = self.pipeline.pack.rules.get(verdict.rule as usize) else { return };
+        let Some(rule) = self.pipeline.pack.rule(verdict.rule) else { return };
         let by = self.pipeline.exceptions.hides(&mut self.spare.exceptions, record, verdict.rule, self.run.today);
         let reason = (by.is_none() && !rule.create_alert).then_some("create_alert_false");
         self.counts.signals += u64::from(reason.is_some());
@@ -516,6 +559,7 @@ impl Handling<'_> {
             reference: verdict.reference.as_deref(),
             destinations: verdict.destinations.as_deref(),
             reason,
+            test: self.canary.is_some(),
         };
         let origin = Origin { object: self.object, index };
         if let Some(by) = by {
@@ -564,7 +608,7 @@ impl Handling<'_> {
     fn wait(&mut self, kind: Kind, alert: Alert) {
         let Alert { match_id, severity, time, body, .. } = alert;
         self.waiting_bytes += body.len() as u64;
-        self.waiting.push(Line { found: Match::new(match_id, time), kind, severity, body });
+        self.waiting.push(Line { found: Match::new(match_id, time), kind, severity, time, body });
     }
 
     /// The lines that wait, those of groups included.
@@ -579,6 +623,7 @@ impl Handling<'_> {
                     found: Match::new(settled.match_id, settled.time),
                     kind: Kind::Alert,
                     severity: settled.severity,
+                    time: settled.time,
                     body: alert::for_group(settled.body, matches),
                 });
                 Ok(())
@@ -615,7 +660,9 @@ impl Handling<'_> {
         }
         self.pipeline.sink.raw(Kind::Alert, Level::Warn, &line.body)?;
         self.counts.alerts += 1;
-        self.run.totals().count_alert(line.severity);
+        if self.canary.is_none() {
+            self.run.totals().count_alert(line.severity, line.time);
+        }
         Ok(())
     }
 

@@ -1,12 +1,16 @@
 //! Counters that add up: of one object, of a run, and what scripts read of them.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
 use crate::engine::{Failure, FailureKind};
 use crate::error::ObjectFault;
 use crate::model::{ObjectRef, Severity};
+
+/// CloudWatch takes so many values of one metric in one line.
+const MAX_LATENCIES: usize = 100;
 
 /// What happened to the records of one object, or of all objects of a run.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -168,12 +172,16 @@ pub(crate) struct Totals {
     pub objects: Objects,
     /// Sums over all objects.
     pub counts: Counts,
+    /// Of the failed ones, those whose records did not add up.
+    pub unbalanced: u64,
     /// Bytes read.
     pub bytes: u64,
     /// Bytes after decompression.
     pub bytes_json: u64,
     /// Alerts by severity, mildest first.
     pub severities: [u64; 5],
+    /// Milliseconds from event to printed alert: of the slowest alerts, as many as one line of metrics takes.
+    pub event_to_alert_ms: Vec<u64>,
     /// Matches that the prefilter would have missed, where it was checked: by rule, how many and the first's event id.
     pub mismatches: BTreeMap<u32, (u64, Option<String>)>,
     /// Matches hidden, by exception.
@@ -230,10 +238,13 @@ impl ErrorTally {
 impl Totals {
     /// Adds an object that has ended.
     pub(crate) fn add(&mut self, report: &ObjectReport) {
-        match report.status {
+        match &report.status {
             Status::Done => self.objects.done += 1,
             Status::Skipped(_) => self.objects.skipped += 1,
-            Status::Failed(_) => self.objects.failed += 1,
+            Status::Failed(fault) => {
+                self.objects.failed += 1;
+                self.unbalanced += u64::from(matches!(fault, ObjectFault::Unbalanced(_)));
+            }
         }
         self.counts.add(&report.counts);
         self.bytes += report.bytes;
@@ -250,9 +261,19 @@ impl Totals {
         });
     }
 
-    /// Counts a printed alert.
-    pub(crate) fn count_alert(&mut self, severity: Severity) {
+    /// Counts an alert that is printed now, of an event of that time (in seconds since 1970).
+    pub(crate) fn count_alert(&mut self, severity: Severity, event: Option<i64>) {
         self.severities[severity as usize] += 1;
+        let Some(event) = event else { return };
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        // A clock that runs behind the event's makes no wait.
+        let event = Duration::from_secs(u64::try_from(event).unwrap_or(0));
+        let ms = u64::try_from(now.saturating_sub(event).as_millis()).unwrap_or(u64::MAX);
+        if self.event_to_alert_ms.len() < MAX_LATENCIES {
+            self.event_to_alert_ms.push(ms);
+        } else if let Some(least) = self.event_to_alert_ms.iter_mut().min().filter(|least| **least < ms) {
+            *least = ms;
+        }
     }
 }
 
@@ -302,4 +323,43 @@ pub(crate) struct CpuStats {
     pub rust: f64,
     /// All workers.
     pub python: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(status: Status) -> ObjectReport {
+        let object = ObjectRef::new("b", "k");
+        ObjectReport { object, status, bytes: 1, bytes_json: 2, counts: Counts::default(), ms: 3 }
+    }
+
+    #[test]
+    fn an_object_that_does_not_balance_is_counted_apart_under_a_word_of_its_own() {
+        let mut totals = Totals::default();
+        totals.add(&report(Status::Done));
+        totals.add(&report(Status::Failed(ObjectFault::Empty)));
+        let unbalanced = report(Status::Failed(ObjectFault::Unbalanced("2 of 3".into())));
+        totals.add(&unbalanced);
+        assert_eq!((totals.objects.failed, totals.unbalanced), (2, 1));
+        assert_eq!(unbalanced.line().error, Some("unbalanced"));
+    }
+
+    #[test]
+    fn the_slowest_alerts_are_remembered_and_no_more_than_a_line_takes() {
+        let mut totals = Totals::default();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs();
+        let ago = |seconds: u64| Some(i64::try_from(now - seconds).expect("fits"));
+        for seconds in 0..250 {
+            totals.count_alert(Severity::Low, ago(seconds));
+        }
+        totals.count_alert(Severity::Low, None);
+        totals.count_alert(Severity::High, Some(i64::MAX));
+        totals.count_alert(Severity::Info, Some(-5));
+        let found = &mut totals.event_to_alert_ms;
+        found.sort_unstable();
+        assert_eq!(totals.severities, [1, 251, 0, 1, 0]);
+        assert_eq!((found.len(), found[0] / 10_000), (MAX_LATENCIES, 15), "{found:?}");
+        assert!(found[MAX_LATENCIES - 1] >= now * 1000, "an event of 1969 has waited since 1970: {found:?}");
+    }
 }

@@ -16,6 +16,11 @@ use crate::model::Severity;
 const HEAD: &str = r#"{"magic":"iota-rulepack","format":1,"digest":""#;
 const DIGEST_HEX: usize = 64;
 
+/// The entry of the engine's own rule. It has the pack's digest, for which it vouches.
+const CANARY: &str = r#"{"id":"iota.canary","path":"iota_engine/_canary.py","digest":"DIGEST","severity":"INFO","create_alert":true,
+    "dedup_period_minutes":0,"threshold":1,"condition":{"op":"never"},"metadata":{"description":"Sent on a schedule to show that alerts arrive.",
+    "runbook":"Nothing to do when it comes. When it stays away: docs/troubleshooting.md."}}"#;
+
 /// A rulepack that was found whole and of our version.
 #[derive(Debug)]
 pub(crate) struct Rulepack {
@@ -27,6 +32,9 @@ pub(crate) struct Rulepack {
     pub digest: String,
     /// The rules, by index.
     pub rules: Vec<Rule>,
+    /// The engine's own rule, whose index comes after the last of them. It is none of the pack's rules: nothing counts it,
+    /// and only the function's own canary records are put before it.
+    canary: Rule,
     /// What could not load, and why.
     pub failed: Vec<Unloaded>,
     /// The organisation's accounts, by id.
@@ -165,6 +173,43 @@ impl Rule {
 }
 
 impl Rulepack {
+    /// A rule by its index, that of the canary included.
+    pub(crate) fn rule(&self, index: u32) -> Option<&Rule> {
+        if index == self.canary_index() { Some(&self.canary) } else { self.rules.get(index as usize) }
+    }
+
+    /// Files that a folder has no more, or otherwise than the pack, and modules in it that the pack has never seen.
+    #[cfg(feature = "cli")]
+    pub(crate) fn changed_files(&self, folder: &Path) -> std::io::Result<Vec<String>> {
+        #[derive(Deserialize)]
+        struct Files {
+            files: BTreeMap<String, String>,
+            listed: Vec<Unloaded>,
+            failed: Vec<Unloaded>,
+        }
+        let pack: Files = serde_json::from_slice(&std::fs::read(&self.path)?)?;
+        let same = |(path, digest): &(String, String)| {
+            std::fs::read(folder.join(path)).is_ok_and(|bytes| hex(&Sha256::digest(bytes)) == *digest)
+        };
+        let told = pack.listed.iter().chain(&pack.failed).map(|file| &file.path);
+        let known: std::collections::BTreeSet<String> = told.chain(pack.files.keys()).cloned().collect();
+        let mut changed: Vec<String> =
+            pack.files.into_iter().filter(|file| !same(file)).map(|(path, _)| path).collect();
+        for entry in walkdir::WalkDir::new(folder).into_iter().filter_map(Result::ok) {
+            let name = entry.path().strip_prefix(folder).unwrap_or(entry.path()).to_string_lossy().into_owned();
+            let is_hidden = name.split('/').any(|part| part.starts_with('.') || part == "__pycache__");
+            if name.ends_with(".py") && !is_hidden && !known.contains(&name) {
+                changed.push(name);
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Where the engine has its own rule.
+    pub(crate) fn canary_index(&self) -> u32 {
+        u32::try_from(self.rules.len()).unwrap_or(u32::MAX)
+    }
+
     /// Reads and checks a pack. Relative paths in it start from `rules_dir`, else from the folder `rules` beside it.
     pub(crate) fn load(path: &Path, rules_dir: Option<&Path>) -> Result<Self, SetupError> {
         let bad = |reason: String| SetupError::Pack { path: path.display().to_string(), reason };
@@ -180,12 +225,14 @@ impl Rulepack {
                 env!("CARGO_PKG_VERSION")
             )));
         }
+        let canary = serde_json::from_str(&CANARY.replace("DIGEST", &digest)).map_err(|e| bad(e.to_string()))?;
         let beside = || path.parent().unwrap_or(Path::new(".")).join("rules");
         Ok(Self {
             path: path.to_path_buf(),
             rules_dir: rules_dir.map_or_else(beside, Path::to_path_buf),
             digest,
             rules: body.rules,
+            canary,
             failed: body.failed,
             accounts: body.accounts,
             exceptions: body.exceptions,

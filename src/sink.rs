@@ -4,6 +4,7 @@
 //! printing. A line that can't be written is an error of the object it belongs to, never silence.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
@@ -68,12 +69,14 @@ pub(crate) struct Sink {
     out: Mutex<Box<dyn Write + Send>>,
     kinds: Vec<Kind>,
     rulepack: String,
+    /// Health lines so far.
+    health: AtomicU64,
 }
 
 impl Sink {
     /// Prints lines of these kinds to `out`; lines of others are let go.
     pub(crate) fn new(out: Box<dyn Write + Send>, kinds: &[Kind], rulepack: &str) -> Self {
-        Self { out: Mutex::new(out), kinds: kinds.to_vec(), rulepack: rulepack.to_owned() }
+        Self { out: Mutex::new(out), kinds: kinds.to_vec(), rulepack: rulepack.to_owned(), health: AtomicU64::new(0) }
     }
 
     /// True if lines of this kind are printed at all.
@@ -115,7 +118,13 @@ impl Sink {
             }
         }
         line.push(b'\n');
+        self.health.fetch_add(u64::from(kind == Kind::Health), Ordering::Relaxed);
         self.out.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line).map_err(failed)
+    }
+
+    /// How many health lines there were.
+    pub(crate) fn health_lines(&self) -> u64 {
+        self.health.load(Ordering::Relaxed)
     }
 
     /// Everything printed so far is out when this returns.

@@ -13,6 +13,7 @@ from contextlib import suppress
 from importlib.machinery import PathFinder
 from pathlib import Path
 
+from iota_engine._canary import ID as CANARY
 from iota_engine._digest import sha256
 from iota_engine._discover import Discovery
 from iota_engine._exceptions import read_exceptions
@@ -131,6 +132,9 @@ def _chosen(found: Found, *, include_disabled: bool) -> list[Candidate]:
     chosen = []
     for candidate in sorted(found.rules, key=lambda each: str(each.entry["id"])):
         entry = candidate.entry
+        if entry["id"] == CANARY:
+            found.fail(candidate.files[-1], f"`{CANARY}` is the id of iota's own rule; take another", CANARY)
+            continue
         if not candidate.enabled and not include_disabled:
             found.list(candidate.file, candidate.off, entry["id"])
             continue

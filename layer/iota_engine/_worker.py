@@ -13,6 +13,7 @@ import sys
 
 from iota_engine import ENGINE_VERSION, PROTOCOL
 from iota_engine._audit import install_audit_hook
+from iota_engine._canary import Canary
 from iota_engine._cell import IDLE, IMPORT, Cell
 from iota_engine._clock import Clock
 from iota_engine._codec import encode
@@ -59,7 +60,10 @@ class Worker:
         self._cell = Cell(start["cell"])
         self._clock = Clock(self._cell, limits["rule_ms"], limits["import_ms"], frames.flush)
         self._sources = Sources(start["rules"], pack["files"], pack["paths"], pack["modules"])
+        self._pack_rules = range(len(pack["rules"]))
         self._rules = [Rule(index, entry) for index, entry in enumerate(pack["rules"])]
+        # Behind the pack's own: asked only by its index, never as one of all.
+        self._rules.append(Canary(len(self._rules)))
         self._model: DataModel | None = choose_model(pack["data_models"], CLOUDTRAIL, self._sources)
         self._evaluator = Evaluator(self._rules, self._cell, self._clock, self._sources)
         sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "supplied")]
@@ -78,7 +82,7 @@ class Worker:
             "engine_version": ENGINE_VERSION,
             "python": ".".join(map(str, sys.version_info[:3])),
             "digest": digest,
-            "rules": len(self._rules),
+            "rules": len(self._pack_rules),
             "isolation": isolation,
         }
         # What exists now lives for ever: the collector need not walk it again and again.
@@ -185,7 +189,7 @@ class Worker:
         """Load the rules of one set; return those of Panther's form and those of iota's."""
         panther: Plan = []
         iota: Plan = []
-        for index in range(len(self._rules)) if chosen is None else chosen:
+        for index in self._pack_rules if chosen is None else chosen:
             rule = self._rules[index]
             if rule.call is None:
                 self._cell.enter(item, index, IMPORT)

@@ -146,6 +146,19 @@ impl Engine {
         Ok(Some(Kept::new(&cache, &arguments(rules, args, more)?, &self.python, &self.site, &self.folder)))
     }
 
+    /// Runs the interpreter for a tool of Python's own, as its user would.
+    pub(super) fn tool(&self, args: &[&str]) -> anyhow::Result<()> {
+        let done = Command::new(&self.python)
+            .args(args)
+            .stdin(Stdio::null())
+            .output()
+            .with_context(|| format!("can't start `{}`", self.python.display()))?;
+        if !done.status.success() {
+            bail!("`python {}`: {}", args.join(" "), String::from_utf8_lossy(&done.stderr).trim());
+        }
+        Ok(())
+    }
+
     /// Runs the engine's compiler.
     pub(super) fn compile(
         &self,

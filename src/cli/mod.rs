@@ -3,12 +3,15 @@
 //! Answers go to stdout, everything said to people goes to stderr. 0: it ran. 1: the question was answered no. 2: it
 //! could not run, or an object failed; the rest was finished all the same.
 
+mod aws;
 mod compile;
+mod doctor;
 mod engine;
 mod explain;
 mod kept;
 mod local;
 mod new;
+mod push;
 mod record;
 mod scan;
 mod show;
@@ -25,7 +28,7 @@ use clap::{Args, Parser, Subcommand};
 const EXIT_CODES: &str = "\
 Exit codes:
   0  it ran
-  1  the question was answered no: a test failed, --fail-on was reached, a rule can't load
+  1  the question was answered no: a test failed, --fail-on was reached, a rule can't load, doctor found something
   2  it could not run, or a file failed (the others are finished all the same)";
 
 /// CloudTrail detection in your own account: Python rules at the price of gunzip.
@@ -50,6 +53,11 @@ enum Command {
     New(new::NewArgs),
     /// Build the rulepack that the function runs, and list what could not load
     Compile(compile::CompileArgs),
+    /// Look for what goes wrong with a deployed stack, or estimate what it costs
+    Doctor(doctor::DoctorArgs),
+    /// Deploy rules
+    #[command(subcommand)]
+    Rules(push::RulesCommand),
     #[command(hide = true)]
     Stage(stage::StageArgs),
 }
@@ -109,6 +117,8 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(args),
         Command::New(args) => new::run(args),
         Command::Compile(args) => compile::run(args),
+        Command::Doctor(args) => doctor::run(args),
+        Command::Rules(push::RulesCommand::Push(args)) => push::run(args),
         Command::Stage(args) => stage::run(args),
     };
     match outcome {

@@ -4,8 +4,10 @@
 use std::io::{self, BufRead, Read};
 use std::time::{Duration, Instant};
 
+use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::SharedCredentialsProvider;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::primitives::ByteStream;
@@ -22,10 +24,17 @@ const CHUNKS: usize = 4;
 const CONNECT: Duration = Duration::from_millis(3100);
 const FIRST_BYTE: Duration = Duration::from_secs(20);
 
-/// A client for the region and credentials of the environment.
-pub(crate) async fn client(custom_endpoint: bool) -> Client {
+/// A client for the region and credentials of the environment, or of the role that these may take on to read.
+pub(crate) async fn client(custom_endpoint: bool, reader_role: Option<&str>) -> Client {
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(FIRST_BYTE).build();
     let shared = aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12()).timeout_config(timeouts).load().await;
+    let shared = match reader_role {
+        None => shared,
+        Some(role) => {
+            let role = AssumeRoleProvider::builder(role).session_name("iota").configure(&shared).build().await;
+            shared.into_builder().credentials_provider(SharedCredentialsProvider::new(role)).build()
+        }
+    };
     // An endpoint of one's own is rarely reachable as `bucket.endpoint`.
     let config = aws_sdk_s3::config::Builder::from(&shared).force_path_style(custom_endpoint).build();
     Client::from_conf(config)
@@ -110,6 +119,19 @@ fn get_fault(error: &SdkError<GetObjectError>) -> ObjectFault {
             ObjectFault::AccessDenied(error.message().unwrap_or("no reason given").to_owned())
         }
         (Some(code), _) => ObjectFault::Read(format!("{code}: {}", error.message().unwrap_or("no message"))),
-        (None, _) => ObjectFault::Read(DisplayErrorContext(error).to_string()),
+        (None, _) => match refused_role(error) {
+            Some(why) => ObjectFault::AccessDenied(format!("`IOTA_READER_ROLE_ARN` could not be taken on: {why}")),
+            None => ObjectFault::Read(DisplayErrorContext(error).to_string()),
+        },
     }
+}
+
+/// Why STS did not lend the role, if that is why S3 was never asked. The SDK hands its error on without a type of ours
+/// to ask for, somewhere among the causes.
+fn refused_role(error: &dyn std::error::Error) -> Option<String> {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let mut texts = causes.map(ToString::to_string).skip_while(|text| !text.contains("loading credentials"));
+    texts.next()?;
+    let told: Vec<String> = texts.collect();
+    told.iter().any(|text| text.contains("AccessDenied")).then(|| told.join(": "))
 }

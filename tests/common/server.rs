@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -28,6 +29,8 @@ pub(crate) enum Answer {
 /// A running function with its platform.
 pub(crate) struct Function {
     child: Child,
+    /// With which access keys objects were asked for.
+    keys: Arc<Mutex<Vec<String>>>,
     objects: Arc<Mutex<HashMap<String, Vec<Answer>>>>,
     invocations: Sender<(String, u64)>,
     responses: Receiver<Invoked>,
@@ -46,10 +49,22 @@ impl Function {
     /// Starts the real `bootstrap` with the compiled rules of `bench`.
     pub(crate) fn start(bench: &Bench, settings: &[(&str, &str)]) -> Self {
         bench.run(&["compile", "rules", "--bundle", "opt"]).expect_code(0);
+        Self::start_compiled(&bench.path().join("opt"), settings)
+    }
+
+    /// The same with what lies there as `/opt/iota`.
+    pub(crate) fn start_compiled(opt: &Path, settings: &[(&str, &str)]) -> Self {
         let objects: Arc<Mutex<HashMap<String, Vec<Answer>>>> = Arc::default();
+        let keys: Arc<Mutex<Vec<String>>> = Arc::default();
         let s3 = serve({
             let objects = Arc::clone(&objects);
-            move |stream, request| s3(stream, request, &objects)
+            let keys = Arc::clone(&keys);
+            move |stream, request: Request| {
+                // Authorization: AWS4-HMAC-SHA256 Credential=KEY/DATE/…
+                let key = request.headers.split("Credential=").nth(1).and_then(|rest| rest.split('/').next());
+                keys.lock().expect("not poisoned").push(key.unwrap_or_default().to_owned());
+                s3(stream, request, &objects);
+            }
         });
         let (invocations, queue) = channel();
         let (answer, responses) = channel();
@@ -67,7 +82,7 @@ impl Function {
             .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
             .env("AWS_SECRET_ACCESS_KEY", "secret-of-the-function")
             .env("AWS_ENDPOINT_URL_S3", format!("http://{s3}"))
-            .env("IOTA_RULEPACK", bench.path().join("opt/rulepack.json"))
+            .env("IOTA_RULEPACK", opt.join("rulepack.json"))
             .env("IOTA_ENGINE", concat!(env!("CARGO_MANIFEST_DIR"), "/layer"))
             .env("IOTA_PYTHON", interpreter())
             .env("IOTA_DEADLINE_MARGIN_MS", "300")
@@ -85,7 +100,7 @@ impl Function {
                 }
             }
         });
-        Self { child, objects, invocations, responses, lines }
+        Self { child, keys, objects, invocations, responses, lines }
     }
 
     /// Puts an object; of several answers each is given once, the last one from then on.
@@ -115,6 +130,11 @@ impl Function {
         invoked
     }
 
+    /// The access keys that objects were asked for with.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        self.keys.lock().expect("not poisoned").clone()
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -137,6 +157,31 @@ impl Invoked {
         ids.sort_unstable();
         ids
     }
+}
+
+/// An STS that lends a role to whoever holds the function's own key, or denies it.
+pub(crate) fn sts(denied: bool) -> (String, Arc<Mutex<Vec<String>>>) {
+    let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+    let address = serve({
+        let asked = Arc::clone(&asked);
+        move |stream, request| {
+            let own = request.headers.contains("Credential=AKIDEXAMPLE/");
+            asked.lock().expect("not poisoned").push(String::from_utf8_lossy(&request.body).into_owned());
+            let (status, body) = if denied || !own {
+                let error = "<Code>AccessDenied</Code><Message>not authorized to perform: sts:AssumeRole</Message>";
+                ("403 Forbidden", format!("<ErrorResponse><Error><Type>Sender</Type>{error}</Error></ErrorResponse>"))
+            } else {
+                let lent = "<AccessKeyId>ASIALENT</AccessKeyId><SecretAccessKey>s</SecretAccessKey>\
+                            <SessionToken>t</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration>";
+                let user = "<AssumedRoleUser><Arn>arn:aws:sts::999988887777:assumed-role/r/iota</Arn>\
+                            <AssumedRoleId>A:iota</AssumedRoleId></AssumedRoleUser>";
+                let result = format!("<AssumeRoleResult><Credentials>{lent}</Credentials>{user}</AssumeRoleResult>");
+                ("200 OK", format!("<AssumeRoleResponse>{result}</AssumeRoleResponse>"))
+            };
+            respond(&stream, status, "content-type: text/xml\r\n", body.as_bytes());
+        }
+    });
+    (format!("http://{address}"), asked)
 }
 
 /// The interpreter itself: `python3` may be a script that finds it and sets variables of its own.
@@ -163,6 +208,7 @@ pub(crate) fn notification(keys: &[&str]) -> Value {
 
 struct Request {
     line: String,
+    headers: String,
     body: Vec<u8>,
 }
 
@@ -188,20 +234,21 @@ fn read_request(stream: &TcpStream) -> Option<Request> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
-    let mut length = 0;
+    let (mut length, mut headers) = (0, String::new());
     loop {
         let mut header = String::new();
         reader.read_line(&mut header).ok()?;
         if header.trim().is_empty() {
             break;
         }
+        headers += &header;
         if let Some(value) = header.to_ascii_lowercase().strip_prefix("content-length:") {
             length = value.trim().parse().ok()?;
         }
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some(Request { line, body })
+    Some(Request { line, headers, body })
 }
 
 fn respond(mut stream: &TcpStream, status: &str, headers: &str, body: &[u8]) {

@@ -60,6 +60,8 @@ EXTRAS: tuple[Json, ...] = (
     {"EndpointVpcId": "vpc-1", "EndpointRouteTableIds": "rtb-1,rtb-2"},
     {"LogsKmsKeyArn": KEY, "QueueKmsKeyArn": KEY},
     {"CodeSigningConfigArn": "arn:aws:lambda:us-east-1:111122223333:code-signing-config:csc-1"},
+    {"Canary": "off"},
+    {"ReaderRoleArn": "arn:aws:iam::999988887777:role/iota-log-reader"},
 )
 
 
@@ -127,7 +129,8 @@ def every_choice_reaches_the_function() -> None:
         if stack.broken_rules():
             continue
         sender = senders.get(chosen["NotifiedBy"], "s3.amazonaws.com")
-        expected = {sender} | ({"events.amazonaws.com"} if chosen["PerCallEvents"] != "off" else set())
+        events = chosen["PerCallEvents"] != "off" or chosen.get("Canary") != "off"
+        expected = {sender} | ({"events.amazonaws.com"} if events else set())
         queued = chosen["Delivery"] == "Queue"
         files = {"Fn::GetAtt": ["Files", "Arn"]}
         target = files if queued else {"Fn::GetAtt": ["Detect", "Arn"]}
@@ -170,12 +173,12 @@ def only_what_was_asked_for_is_made() -> None:
     """The resources of the choices that people make most, by name."""
     always = {
         "Detect", "DetectEventInvokeConfig", "EngineLayer", "RulesLayer", "DetectRole", "DetectLogs", "Failures",
-        "FailuresPolicy", "Dashboard", "UnbalancedCount", "HealthCount", "LogFileCount", "SeverityCount",
+        "FailuresPolicy", "Dashboard", "LogFileCount", "CanarySchedule", "CanaryCount", "CanaryAlarm",
         "FailuresAlarm", "LostAlarm", "ErrorsAlarm", "ThrottlesAlarm", "RuleErrorsAlarm", "BlindPairsAlarm",
-        "NotEvaluatedAlarm", "UnbalancedAlarm", "HealthAlarm", "SilenceAlarm",
+        "NotEvaluatedAlarm", "UnbalancedAlarm", "HealthAlarm", "SilenceAlarm", "LateAlarm",
     }  # fmt: skip
     own = {"LogBucket", "LogBucketPolicy", "Trail"}
-    direct = {"AsyncWaitingAlarm"}
+    direct = {"AsyncWaitingAlarm", "CanaryInvokesDetect"}
     queue = {"Files", "FilesPolicy", "FilesFeed", "WaitingAlarm"}
     rule, change = {"NewLogFile"}, {"BucketChange", "BucketChanger", "BucketChangerRole", "BucketChangerLogs"}
     existing: Json = {"LogBucketName": EXISTING}
@@ -201,6 +204,8 @@ def only_what_was_asked_for_is_made() -> None:
     archive = {"LogArchiveAccountId": "999988887777"}
     bus = {"ForwardedEvents", "ForwardedEventsPolicy"}
     check(existing | archive, direct | rule | bus | {"NewLogFileInvokes"})
+    quiet = Stack(existing | {"Canary": "off"}).resources
+    equal([name for name in quiet if "Canary" in name], [])
 
 
 def the_function_is_the_wrapper() -> None:
@@ -270,6 +275,12 @@ def the_role_can_do_little() -> None:
     rights = check({"Delivery": "Queue"}, base | queue)
     equal(rights["TakeNotifications"]["Resource"], {"Fn::GetAtt": ["Files", "Arn"]})
     rights = check({"QueueKmsKeyArn": KEY}, base | {"UseQueueKey": ["kms:Decrypt", "kms:GenerateDataKey"]})
+    reader = EXTRAS[-1]["ReaderRoleArn"]
+    rights = check(EXTRAS[-1], base | {"TakeReaderRole": "sts:AssumeRole"})
+    equal(rights["TakeReaderRole"]["Resource"], reader)
+    for chosen, named in ((EXTRAS[-1], reader), ({}, None)):
+        variables = Stack(chosen).resources["Detect"]["Properties"]["Environment"]["Variables"]
+        equal(variables.get("IOTA_READER_ROLE_ARN"), named)
     rights = Stack(EXTRAS[10]).statements()
     equal((rights["FunctionMakesNone"]["Effect"], rights["FunctionMakesNone"]["Action"]), ("Deny", "ec2:*"))
 
@@ -302,12 +313,12 @@ def queues_and_logs_have_the_customers_key() -> None:
 
 def log_files_and_nothing_else_are_told() -> None:
     """CloudTrail's folders below the prefix, of this bucket; of another account only over the bus made for it."""
-    rule = Stack({"LogBucketName": EXISTING}).only("AWS::Events::Rule")
+    rule = Stack({"LogBucketName": EXISTING}).of("AWS::Events::Rule")["NewLogFile"]
     equal(rule["EventPattern"]["detail"]["bucket"], {"name": [EXISTING]})
     equal(rule["EventPattern"]["detail"]["object"], {"key": [{"wildcard": "AWSLogs/*/CloudTrail*/*.json.gz"}]})
     equal(rule["EventBusName"], "default")
     archive = Stack(WHERE[2])
-    equal(archive.only("AWS::Events::Rule")["EventBusName"], {"Ref": "ForwardedEvents"})
+    equal(archive.of("AWS::Events::Rule")["NewLogFile"]["EventBusName"], {"Ref": "ForwardedEvents"})
     statement = archive.only("AWS::Events::EventBusPolicy")["Statement"]
     equal(statement["Principal"], {"AWS": "arn:aws:iam::999988887777:root"})
     equal(
@@ -368,9 +379,10 @@ def people_are_told() -> None:
         for name, alarm in alarms.items():
             equal((alarm["AlarmActions"], alarm["OKActions"]), ([TOPIC], [TOPIC]))
             equal(len(alarm["AlarmDescription"]) > 40, True)
-            equal(alarm["TreatMissingData"], "breaching" if name == "SilenceAlarm" else "notBreaching")
+            silent = name in ("SilenceAlarm", "CanaryAlarm")
+            equal(alarm["TreatMissingData"], "breaching" if silent else "notBreaching")
         names |= alarms.keys()
-    equal(len(names), 12)
+    equal(len(names), 14)
     equal(Stack(EXTRAS[6]).resources["SilenceAlarm"]["Properties"]["EvaluationPeriods"], 24)
     equal(Stack().resources["SilenceAlarm"]["Properties"]["AlarmActions"], [])
 
@@ -389,6 +401,19 @@ def metrics_are_printed_by_somebody() -> None:
         for metric in widget["properties"].get("metrics", []):
             if isinstance(metric[0], str) and metric[0] in made and metric[1] not in made[metric[0]]:
                 raise AssertionError(f"nobody makes `{metric[1]}`")
+
+
+def the_canary_goes_the_way_of_real_files() -> None:
+    """Through the queue where there is one; it asks and says nothing; its alarm needs both marks of its alert."""
+    for delivered, target in (("Direct", "Detect"), ("Queue", "Files")):
+        stack = Stack({"Delivery": delivered})
+        schedule = stack.resources["CanarySchedule"]["Properties"]
+        [to] = schedule["Targets"]
+        equal((to["Arn"], json.loads(to["Input"])), ({"Fn::GetAtt": [target, "Arn"]}, {"source": "iota.canary"}))
+        pattern = stack.resources["CanaryCount"]["Properties"]["FilterPattern"]
+        equal(pattern, '{ $.kind = "alert" && $.rule_id = "iota.canary" && $.test IS TRUE }')
+        alarm = stack.resources["CanaryAlarm"]["Properties"]
+        equal((alarm["MetricName"], alarm["Threshold"], alarm["Period"]), ("CanaryAlerts", 1, 900))
 
 
 def dashboard(stack: Stack) -> Json:
@@ -453,6 +478,7 @@ CHECKS: tuple[Callable[[], None], ...] = (
     messages_stay_hidden_while_they_are_handled,
     people_are_told,
     metrics_are_printed_by_somebody,
+    the_canary_goes_the_way_of_real_files,
     parameters_explain_themselves,
     builds_copy_little,
 )

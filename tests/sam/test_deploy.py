@@ -17,6 +17,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 from evaluate import Evaluated, references, rounds
 from transform import ROOT, Json, source, translated
 
@@ -95,6 +96,10 @@ def test_the_archive_gives_only_what_is_read(key: Json) -> None:
     assert {"AWS::Events::Rule", "AWS::IAM::Role"} == {entry["Type"] for entry in archive.resources.values()}
     [trusted] = archive.resources["Reader"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     assert {"AWS": ARCHIVE["FunctionRoleArn"]} == trusted["Principal"]
+    # Its name, and so its ARN, is known before it is there.
+    role = archive.resources["Reader"]["Properties"]["RoleName"]
+    taken = rights(whole(ReaderRoleArn=f"arn:aws:iam::999988887777:role/{role}"), "DetectRole")["TakeReaderRole"]
+    assert "arn:aws:iam::999988887777:role/iota-log-reader" == taken["Resource"]
     pattern = archive.resources["NewLogFile"]["Properties"]["EventPattern"]
     forwarded = whole(LogArchiveAccountId="999988887777")
     assert forwarded.resources["NewLogFile"]["Properties"]["EventPattern"] == pattern
@@ -242,12 +247,36 @@ def test_the_costs_are_those_that_are_calculated() -> None:
     """The page holds the script's table, and the script counts the alarms and metrics that there are."""
     stack = whole()
     kinds = [entry["Type"] for entry in stack.resources.values()]
-    printed = re.findall(r'\("(\w+)", "\w+", ', (ROOT / "src" / "lambda.rs").read_text(encoding="utf-8"))
+    printed = set(re.findall(r'\("(\w+)", "\w+", ', (ROOT / "src" / "lambda.rs").read_text(encoding="utf-8")))
 
     assert cost.page() == guide("cost.md")
     assert kinds.count("AWS::CloudWatch::Alarm") == cost.ALARMS
-    # Four filters, one of them by five severities.
-    assert len(printed) + kinds.count("AWS::Logs::MetricFilter") - 1 + 5 == cost.METRICS
+    # The dashboard has two prices of its own.
+    of = cost.FIGURES
+    prices = {f"{of[name]:.10f}" for name in ("per_gb_second", "per_gb_second_arm64")}
+    assert prices == set(re.findall(r"'(0\.0000\d{6})'", (ROOT / "template.yaml").read_text(encoding="utf-8")))
+    assert len(printed) + kinds.count("AWS::Logs::MetricFilter") == cost.METRICS
+
+
+def test_the_release_workflow_runs_what_is_there() -> None:
+    """Every make target is one of ours, the tag is compared with the version, and the token may only draft."""
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8"))
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    job = workflow["jobs"]["release"]
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    targets = [target for line in commands if line.startswith("make ") for target in line.split()[1:]]
+
+    assert {"test", "lint", "release"} <= set(targets)
+    assert [] == [target for target in targets if f"\n{target}:" not in makefile]
+    assert {} == workflow["permissions"]
+    assert {"contents": "write", "id-token": "write", "attestations": "write"} == job["permissions"]
+    [tag] = [line for line in commands if line.startswith("test ")]
+    version = re.search(r'^version = "(.*)"$', (ROOT / "Cargo.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert version is not None
+    for name, expected in ((f"v{version[1]}", 0), ("v0.0.0", 1)):
+        environment = {"PATH": os.environ["PATH"], "GITHUB_REF_NAME": name}
+        assert expected == subprocess.run(["sh", "-c", tag], cwd=ROOT, env=environment, check=False).returncode
+    assert (ROOT / "docs" / "deploy" / "release.py").is_file()
 
 
 def test_links_lead_somewhere() -> None:
