@@ -84,6 +84,11 @@ pub(crate) fn not_evaluated(sink: &Sink, object: &ObjectRef, counts: &Counts, in
     );
 }
 
+/// Alerts are in the log, but not where somebody expects them. Their object fails and is tried again.
+pub(crate) fn undelivered(sink: &Sink, message: &str) {
+    let _ = sink.line(Kind::Health, Level::Warn, &json!({"event": "alerts_not_delivered", "message": message}));
+}
+
 /// One line of free text.
 pub(crate) fn log(sink: &Sink, level: Level, event: &str, message: &str) {
     let _ = sink.line(Kind::Log, level, &json!({"event": event, "message": message}));

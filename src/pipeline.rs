@@ -6,11 +6,12 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, BufRead, Read};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::alert::{self, Alert, Finding, Origin};
+use crate::alerts_to::{AlertsTo, Letter};
 use crate::config::Config;
 use crate::engine::{Answer, Batch, EngineError, Item, Pool, PoolSettings, Recipe, Until, Usage, Verdict};
 use crate::error::{ObjectFault, SetupError};
@@ -21,7 +22,7 @@ use crate::prefilter::{Candidates, Coverage, Prefilter, Scratch};
 use crate::records::{Limits, Piece, Splitter};
 use crate::repeats::{Match, Repeats, Seen};
 use crate::report::{Counts, ObjectReport, Status, Totals};
-use crate::rulepack::Rulepack;
+use crate::rulepack::{Rulepack, hex};
 use crate::sink::{Kind, Level, SHARED_BYTES, Sink};
 use crate::windows::{Found, Settled, Told, Windows};
 use crate::{digest, observe};
@@ -32,12 +33,16 @@ const BATCH_BYTES: usize = 1024 * 1024;
 /// Alerts of an object wait until it ends, so that they are grouped and the same match of another object is not printed
 /// twice; more than this does not wait.
 const WAITING_BYTES: u64 = 4 * 1024 * 1024;
+/// So many bytes of alerts of a run's end wait for each other before they are delivered.
+const LETTERS_BYTES: usize = 256 * 1024;
 
 /// All that the handling of an object needs, shared by the threads that handle objects.
 pub(crate) struct Pipeline {
     config: Config,
     pack: Arc<Rulepack>,
     sink: Arc<Sink>,
+    /// Who must acknowledge alerts, if anybody.
+    alerts_to: Option<AlertsTo>,
     pool: Pool,
     /// None: every record is a candidate for every rule.
     prefilter: Option<Prefilter>,
@@ -97,6 +102,8 @@ pub(crate) struct Run {
     /// Matches that wait for the end of the run.
     windows: Mutex<Windows>,
     totals: Mutex<Totals>,
+    /// It was said that alerts were not acknowledged.
+    undelivered: AtomicBool,
     pub(crate) until: Until,
 }
 
@@ -104,7 +111,8 @@ impl Run {
     /// A new run. Without `repeats` every record is evaluated and every match counts.
     pub(crate) fn new(repeats: bool, grouping: Grouping, until: Until) -> Self {
         let windows = Mutex::new(Windows::new(repeats));
-        Self { repeats: repeats.then(Repeats::new), grouping, windows, totals: Mutex::default(), until }
+        let undelivered = AtomicBool::new(false);
+        Self { repeats: repeats.then(Repeats::new), grouping, windows, totals: Mutex::default(), undelivered, until }
     }
 
     fn windows(&self) -> MutexGuard<'_, Windows> {
@@ -148,7 +156,12 @@ impl Pipeline {
             },
         };
         let pool = Pool::new(settings, &pack).map_err(|e| SetupError::Engine(e.to_string()))?;
-        Ok(Self { config, pack, sink, pool, prefilter, sample: Sample::new(filtering) })
+        Ok(Self { config, pack, sink, alerts_to: None, pool, prefilter, sample: Sample::new(filtering) })
+    }
+
+    /// From now on no object is done before its alerts are acknowledged there.
+    pub(crate) fn deliver_to(&mut self, alerts_to: AlertsTo) {
+        self.alerts_to = Some(alerts_to);
     }
 
     /// Handles one object whose bytes come from `open`. Its `object` line is printed when this returns.
@@ -172,6 +185,7 @@ impl Pipeline {
             asked: Vec::new(),
             waiting: Vec::new(),
             waiting_bytes: 0,
+            letters: Vec::new(),
             windows: run.own_windows(),
             unkept: None,
             unfit: None,
@@ -202,7 +216,15 @@ impl Pipeline {
     /// Everything is flushed when this returns.
     pub(crate) fn finish(&self, run: &Run) -> Result<(), ObjectFault> {
         let windows = std::mem::replace(&mut *run.windows(), run.own_windows());
-        windows.settle(&self.pack.rules, |told, settled| self.tell(run, &told, settled))?;
+        let mut letters = Vec::new();
+        windows.settle(&self.pack.rules, |told, settled| {
+            self.tell(run, &told, settled, &mut letters)?;
+            if letters.iter().map(|letter: &Letter| letter.text.len()).sum::<usize>() < LETTERS_BYTES {
+                return Ok(());
+            }
+            self.deliver(run, std::mem::take(&mut letters))
+        })?;
+        self.deliver(run, letters)?;
         for ((rule, _), tally) in &run.totals().errors {
             if let Some(rule) = self.pack.rules.get(*rule as usize) {
                 self.sink.line(Kind::RuleError, Level::Warn, &tally.line(&rule.id))?;
@@ -212,10 +234,10 @@ impl Pipeline {
     }
 
     /// Prints an alert, or the signals that did not make one.
-    fn tell(&self, run: &Run, told: &Told, settled: Settled) -> Result<(), ObjectFault> {
+    fn tell(&self, run: &Run, told: &Told, settled: Settled, letters: &mut Vec<Letter>) -> Result<(), ObjectFault> {
         let reason = match (told, run.grouping) {
             (Told::Alert(matches), _) => {
-                self.sink.raw(Kind::Alert, Level::Warn, &alert::for_group(settled.body, *matches))?;
+                letters.extend(self.alert(settled.match_id, &alert::for_group(settled.body, *matches))?);
                 run.totals().count_alert(settled.severity);
                 run.totals().counts.alerts += 1;
                 return Ok(());
@@ -226,6 +248,26 @@ impl Pipeline {
         };
         run.totals().counts.signals += 1;
         self.sink.raw(Kind::Signal, Level::Info, &alert::as_signal(settled.body, reason))
+    }
+
+    /// Prints an alert. Gives it back if it has to be acknowledged, too.
+    fn alert(&self, match_id: [u8; 16], body: &[u8]) -> Result<Option<Letter>, ObjectFault> {
+        let line = self.sink.printed(Kind::Alert, Level::Warn, body)?;
+        Ok(self.alerts_to.is_some().then(|| Letter::new(hex(&match_id), line)))
+    }
+
+    /// Returns when all letters are acknowledged. What was found before the deadline may still go out after it, in half
+    /// of the time that is kept for the answer.
+    fn deliver(&self, run: &Run, letters: Vec<Letter>) -> Result<(), ObjectFault> {
+        let Some(alerts_to) = self.alerts_to.as_ref().filter(|_| !letters.is_empty()) else { return Ok(()) };
+        let deadline = run.until.deadline.map(|deadline| deadline + self.config.deadline_margin / 2);
+        let delivered = alerts_to.deliver(&letters, deadline);
+        if let Err(fault) = &delivered
+            && !run.undelivered.swap(true, Ordering::Relaxed)
+        {
+            observe::undelivered(&self.sink, &fault.to_string());
+        }
+        delivered
     }
 
     /// The settings.
@@ -301,6 +343,8 @@ struct Handling<'a> {
     /// Lines that are ready, until it ends.
     waiting: Vec<Line>,
     waiting_bytes: u64,
+    /// Alerts that are printed and not yet acknowledged.
+    letters: Vec<Letter>,
     /// Matches that are grouped when it ends.
     windows: Windows,
     /// Why a match could not be kept.
@@ -537,16 +581,31 @@ impl Handling<'_> {
             None => lines.iter().try_for_each(|line| self.print(line)).map(|()| 0),
         };
         self.seen = seen;
-        outcome.map(drop)
+        outcome?;
+        self.deliver()
+    }
+
+    fn deliver(&mut self) -> Result<(), ObjectFault> {
+        self.pipeline.deliver(self.run, std::mem::take(&mut self.letters))
     }
 
     /// Prints what is left; of a done object everything counts from now on.
     fn settle(&mut self, done: bool) -> Result<(), ObjectFault> {
         let (lines, matches) = self.waiting()?;
-        let seen = std::mem::take(&mut self.seen);
+        let mut seen = std::mem::take(&mut self.seen);
         match &self.run.repeats {
+            // What hides repeats must be acknowledged before, and no other object can wait for that: of two that end
+            // together both may tell a match.
+            Some(repeats) if self.pipeline.alerts_to.is_some() => {
+                repeats.print_new(&mut seen, matches, |at| self.print(&lines[at]))?;
+                self.deliver()?;
+                repeats.settle(seen, done, [], |_| Ok(())).map(drop)
+            }
             Some(repeats) => repeats.settle(seen, done, matches, |at| self.print(&lines[at])).map(drop),
-            None => lines.iter().try_for_each(|line| self.print(line)),
+            None => {
+                lines.iter().try_for_each(|line| self.print(line))?;
+                self.deliver()
+            }
         }
     }
 
@@ -554,7 +613,7 @@ impl Handling<'_> {
         if line.kind == Kind::Signal {
             return self.pipeline.sink.raw(Kind::Signal, Level::Info, &line.body);
         }
-        self.pipeline.sink.raw(Kind::Alert, Level::Warn, &line.body)?;
+        self.letters.extend(self.pipeline.alert(line.found.id, &line.body)?);
         self.counts.alerts += 1;
         self.run.totals().count_alert(line.severity);
         Ok(())

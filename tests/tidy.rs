@@ -23,6 +23,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("prefilter", &["error", "json", "rulepack"]),
     ("engine", &["model", "rulepack"]),
     ("alert", &["json", "model", "rulepack"]),
+    ("alerts_to", &["error"]),
     ("windows", &["error", "model", "rulepack"]),
     ("sink", &["error"]),
     // What is told: counters, and things that happen, in the words of the sink.
@@ -34,6 +35,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "pipeline",
         &[
             "alert",
+            "alerts_to",
             "config",
             "digest",
             "engine",
@@ -51,7 +53,22 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "windows",
         ],
     ),
-    ("lambda", &["config", "engine", "error", "invoke", "observe", "pipeline", "report", "rulepack", "sink", "source"]),
+    (
+        "lambda",
+        &[
+            "alerts_to",
+            "config",
+            "engine",
+            "error",
+            "invoke",
+            "observe",
+            "pipeline",
+            "report",
+            "rulepack",
+            "sink",
+            "source",
+        ],
+    ),
     (
         "cli",
         &[
@@ -183,7 +200,7 @@ fn the_outside_world_is_touched_in_few_places() {
     for words in ["println!", "print!(", "dbg!("] {
         expect_none(&uses(words, &[]), &format!("no `{words}`"));
     }
-    expect_none(&uses("async ", &["lambda.rs", "source/s3.rs", "cli"]), "async lives where AWS is");
+    expect_none(&uses("async ", &["lambda.rs", "source/s3.rs", "alerts_to", "cli"]), "async lives where AWS is");
 }
 
 #[test]

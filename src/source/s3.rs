@@ -4,6 +4,7 @@
 use std::io::{self, BufRead, Read};
 use std::time::{Duration, Instant};
 
+use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
@@ -22,12 +23,16 @@ const CHUNKS: usize = 4;
 const CONNECT: Duration = Duration::from_millis(3100);
 const FIRST_BYTE: Duration = Duration::from_secs(20);
 
-/// A client for the region and credentials of the environment.
-pub(crate) async fn client(custom_endpoint: bool) -> Client {
+/// Region, credentials and limits of the environment, for all services.
+pub(crate) async fn shared() -> SdkConfig {
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(FIRST_BYTE).build();
-    let shared = aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12()).timeout_config(timeouts).load().await;
+    aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12()).timeout_config(timeouts).load().await
+}
+
+/// A client of S3.
+pub(crate) fn client(shared: &SdkConfig, custom_endpoint: bool) -> Client {
     // An endpoint of one's own is rarely reachable as `bucket.endpoint`.
-    let config = aws_sdk_s3::config::Builder::from(&shared).force_path_style(custom_endpoint).build();
+    let config = aws_sdk_s3::config::Builder::from(shared).force_path_style(custom_endpoint).build();
     Client::from_conf(config)
 }
 

@@ -15,6 +15,7 @@ use flate2::{Compression, write::GzEncoder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+pub(crate) mod desk;
 pub(crate) mod server;
 
 /// A temporary folder with a folder of rules and a folder of logs.
