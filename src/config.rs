@@ -186,6 +186,13 @@ pub(crate) fn own_settings() -> Vec<(String, String)> {
     std::env::vars_os().filter_map(text).filter(|(name, _)| name.starts_with("IOTA_")).collect()
 }
 
+/// Where Lambda is, if it is not where AWS has it.
+#[cfg(feature = "cli")]
+pub(crate) fn lambda_endpoint() -> Option<String> {
+    let env = Lookup { lookup: &|name| std::env::var_os(name) };
+    env.text("AWS_ENDPOINT_URL_LAMBDA").or_else(|| env.text("AWS_ENDPOINT_URL"))
+}
+
 /// True if a person asked for no colours, by the convention of `no-color.org`.
 #[cfg(feature = "cli")]
 pub(crate) fn no_color() -> bool {

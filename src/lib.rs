@@ -63,6 +63,7 @@ mod records;
 mod repeats;
 mod report;
 mod rulepack;
+mod scope;
 mod sink;
 mod source;
 mod windows;

@@ -4,6 +4,7 @@
 //! malformed or oversize, and all its lines are written. Anything else is a fault, and whoever delivered the object
 //! delivers it again.
 
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, BufRead, Read};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,6 +24,7 @@ use crate::records::{Limits, Piece, Splitter};
 use crate::repeats::{Match, Repeats, Seen};
 use crate::report::{Counts, ObjectReport, Status, Totals};
 use crate::rulepack::{Rulepack, hex};
+use crate::scope::Scope;
 use crate::sink::{Kind, Level, SHARED_BYTES, Sink};
 use crate::windows::{Found, Settled, Told, Windows};
 use crate::{digest, observe};
@@ -104,6 +106,8 @@ pub(crate) struct Run {
     totals: Mutex<Totals>,
     /// It was said that alerts were not acknowledged.
     undelivered: AtomicBool,
+    /// The records that are asked for.
+    scope: Scope,
     pub(crate) until: Until,
 }
 
@@ -112,7 +116,14 @@ impl Run {
     pub(crate) fn new(repeats: bool, grouping: Grouping, until: Until) -> Self {
         let windows = Mutex::new(Windows::new(repeats));
         let undelivered = AtomicBool::new(false);
-        Self { repeats: repeats.then(Repeats::new), grouping, windows, totals: Mutex::default(), undelivered, until }
+        let (repeats, totals, scope) = (repeats.then(Repeats::new), Mutex::default(), Scope::default());
+        Self { repeats, grouping, windows, totals, undelivered, scope, until }
+    }
+
+    /// The same for a part of all records: others are not counted.
+    #[cfg(feature = "cli")]
+    pub(crate) fn within(self, scope: Scope) -> Self {
+        Self { scope, ..self }
     }
 
     fn windows(&self) -> MutexGuard<'_, Windows> {
@@ -177,6 +188,8 @@ impl Pipeline {
             run,
             object,
             counts: Counts::default(),
+            passed: 0,
+            blind: BTreeMap::new(),
             bytes: 0,
             bytes_json: 0,
             seen: Seen::default(),
@@ -196,6 +209,11 @@ impl Pipeline {
         };
         if let Err(fault) = handling.settle(matches!(status, Status::Done)) {
             status = Status::Failed(fault);
+        }
+        for (rule, records) in &handling.blind {
+            if let Some(rule) = self.pack.rules.get(*rule as usize) {
+                observe::blind(&self.sink, rule, object, *records);
+            }
         }
         let Handling { counts, bytes, bytes_json, unfit, .. } = handling;
         if let Some((index, why)) = unfit {
@@ -333,6 +351,10 @@ struct Handling<'a> {
     run: &'a Run,
     object: &'a ObjectRef,
     counts: Counts,
+    /// Records that are not asked for. They are none of the object's as far as this run goes.
+    passed: u64,
+    /// How many records a fence kept from which rule.
+    blind: BTreeMap<u32, u64>,
     bytes: u64,
     bytes_json: u64,
     seen: Seen,
@@ -379,13 +401,13 @@ impl Handling<'_> {
             match piece {
                 Piece::Record(bytes) => self.record(bytes)?,
                 Piece::Malformed(why) => {
-                    self.unfit.get_or_insert_with(|| (self.counts.records, why.to_owned()));
+                    self.unfit.get_or_insert_with(|| (self.counts.records + self.passed, why.to_owned()));
                     self.counts.records += 1;
                     self.counts.malformed += 1;
                 }
                 Piece::Oversize(size) => {
                     let why = || format!("{size} bytes long, over `IOTA_MAX_RECORD_BYTES`");
-                    self.unfit.get_or_insert_with(|| (self.counts.records, why()));
+                    self.unfit.get_or_insert_with(|| (self.counts.records + self.passed, why()));
                     self.counts.records += 1;
                     self.counts.oversize += 1;
                 }
@@ -396,7 +418,11 @@ impl Handling<'_> {
     }
 
     fn record(&mut self, bytes: &[u8]) -> Result<(), ObjectFault> {
-        let index = self.counts.records;
+        if !self.run.scope.takes(bytes) {
+            self.passed += 1;
+            return Ok(());
+        }
+        let index = self.counts.records + self.passed;
         self.counts.records += 1;
         if let Some(repeats) = &self.run.repeats
             && let Some(fingerprint) = repeats.fingerprint(bytes)
@@ -413,6 +439,12 @@ impl Handling<'_> {
             Some(Candidates::Rules(rules)) => Some(rules.to_vec()),
         };
         let (rules, check) = if pipeline.sample.takes_next() { (None, rules) } else { (rules, None) };
+        let rules = match self.run.scope.rule {
+            None => rules,
+            Some(rule) => {
+                Some(if rules.is_none_or(|rules| rules.binary_search(&rule).is_ok()) { vec![rule] } else { Vec::new() })
+            }
+        };
         if rules.as_ref().is_some_and(Vec::is_empty) {
             self.counts.evaluated += 1;
             return Ok(());
@@ -464,7 +496,10 @@ impl Handling<'_> {
                 let is_candidate =
                     |rule: &u32| asked.check.as_ref().is_none_or(|rules| rules.binary_search(rule).is_ok());
                 self.counts.evaluated += 1;
-                self.counts.blind += fenced.iter().filter(|rule| is_candidate(rule)).count() as u64;
+                for &rule in fenced.iter().filter(|rule| is_candidate(rule)) {
+                    self.counts.blind += 1;
+                    *self.blind.entry(rule).or_default() += 1;
+                }
                 self.counts.rule_calls += match &asked.check {
                     None => calls as u64,
                     Some(rules) => rules.iter().filter(|rule| !fenced.contains(rule)).count() as u64,

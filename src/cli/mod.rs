@@ -6,9 +6,12 @@
 mod compile;
 mod engine;
 mod explain;
+mod keys;
 mod local;
 mod new;
 mod record;
+mod redrive;
+mod remote;
 mod scan;
 mod show;
 mod stage;
@@ -47,6 +50,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Write a rule and its tests from an event
     New(new::NewArgs),
+    /// Send what failed to the function again, or judge again what one rule has missed
+    Redrive(redrive::RedriveArgs),
     /// Build the rulepack that the function runs, and list what could not load
     Compile(compile::CompileArgs),
     #[command(hide = true)]
@@ -107,6 +112,7 @@ pub fn main() -> ExitCode {
         Command::Test(args) => test::run(args),
         Command::Explain(args) => explain::run(args),
         Command::New(args) => new::run(args),
+        Command::Redrive(args) => redrive::run(args),
         Command::Compile(args) => compile::run(args),
         Command::Stage(args) => stage::run(args),
     };

@@ -9,6 +9,8 @@ use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectError;
+#[cfg(feature = "cli")]
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Error;
 use aws_sdk_s3::primitives::ByteStream;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -48,6 +50,38 @@ pub(crate) async fn open(client: &Client, object: &ObjectRef, deadline: Option<I
     let (sender, receiver) = channel(CHUNKS);
     tokio::spawn(pump(body, sender));
     Ok(Body { receiver, runtime: Handle::current(), chunk: Vec::new().into(), deadline })
+}
+
+/// What stands under a prefix.
+#[cfg(feature = "cli")]
+pub(crate) struct Listing {
+    /// Prefixes up to the next `/`, where it was asked to stop there.
+    pub(crate) folders: Vec<String>,
+    /// Objects.
+    pub(crate) keys: Vec<String>,
+}
+
+/// Lists what is under a prefix: everything, or only down to the next `/`.
+#[cfg(feature = "cli")]
+pub(crate) async fn list(client: &Client, bucket: &str, prefix: &str, step: bool) -> Result<Listing, ObjectFault> {
+    let request = client.list_objects_v2().bucket(bucket).prefix(prefix);
+    let mut pages = request.set_delimiter(step.then(|| "/".to_owned())).into_paginator().send();
+    let mut listing = Listing { folders: Vec::new(), keys: Vec::new() };
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| list_fault(&error))?;
+        listing.folders.extend(page.common_prefixes().iter().filter_map(|found| found.prefix().map(str::to_owned)));
+        listing.keys.extend(page.contents().iter().filter_map(|found| found.key().map(str::to_owned)));
+    }
+    Ok(listing)
+}
+
+#[cfg(feature = "cli")]
+fn list_fault(error: &SdkError<ListObjectsV2Error>) -> ObjectFault {
+    match error.code() {
+        Some("NoSuchBucket") => ObjectFault::NotFound,
+        Some(code) => ObjectFault::Read(format!("{code}: {}", error.message().unwrap_or("no message"))),
+        None => ObjectFault::Read(DisplayErrorContext(error).to_string()),
+    }
 }
 
 type Chunk = io::Result<bytes::Bytes>;

@@ -94,8 +94,8 @@ PATCHES = [
     ),
     Patch(
         PIPELINE,
-        "        let index = self.counts.records;\n        self.counts.records += 1;\n",
-        "        let index = self.counts.records;\n        self.counts.records += 1;\n"
+        "        let index = self.counts.records + self.passed;\n        self.counts.records += 1;\n",
+        "        let index = self.counts.records + self.passed;\n        self.counts.records += 1;\n"
         f"        if ({on('skip_record')}) && index % 7 == 6 && bytes.len() % 2 == 0 {{\n"
         "            self.counts.records -= 1;\n            return Ok(());\n        }\n"
         f"        if ({on('count_unjudged')}) && index % 7 == 6 {{\n"
