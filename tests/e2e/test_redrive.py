@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +13,18 @@ from urllib.parse import unquote
 
 import pytest
 from stubs import RuntimeApi
-from support import BUCKET, EVENTS, ROOT, Json, binary, expected_alerts, found_alerts, log_keys, notification, read_lines
+from support import (
+    BUCKET,
+    EVENTS,
+    ROOT,
+    Json,
+    binary,
+    expected_alerts,
+    found_alerts,
+    log_keys,
+    notification,
+    read_lines,
+)
 
 boto3 = pytest.importorskip("boto3")
 moto_server = pytest.importorskip("moto.server")
@@ -85,8 +96,6 @@ class Cloud(NamedTuple):
             "Messages"
         ):
             found += [message["Body"] for message in messages]
-        for _ in found:
-            pass
         return found
 
     def redrive(self, *options: str, stdin: str | None = None) -> tuple[int, list[Json], str]:
@@ -151,6 +160,11 @@ def failure(payload: Json) -> Json:
     }
 
 
+def texts(values: Iterable[Json]) -> list[str]:
+    """The same for the same values."""
+    return sorted(json.dumps(value, sort_keys=True) for value in values)
+
+
 def test_a_failure_queue_goes_to_the_function(cloud: Cloud) -> None:
     """What Lambda, SQS and EventBridge leave behind: each payload is accepted once, and only then deleted."""
     direct, queued = notification(log_keys()[0]), notification(log_keys()[1])
@@ -170,7 +184,7 @@ def test_a_failure_queue_goes_to_the_function(cloud: Cloud) -> None:
     code, told, words = cloud.redrive("--queue", url, "--function", "iota-detect")
     assert (0, ["sent"] * 3) == (code, [line["outcome"] for line in told]), words
     assert {"iota-detect"} == {name for name, _ in cloud.function.accepted}
-    assert sorted(map(str, [direct, queued, event])) == sorted(str(body) for _, body in cloud.function.accepted)
+    assert texts([direct, queued, event]) == texts(body for _, body in cloud.function.accepted)
     assert [] == cloud.left(url)
 
 

@@ -139,8 +139,8 @@ PATCHES = [
     ),
     Patch(
         POOL,
-        "            if job.blame(&death)? {\n",
-        f"            if job.blame(&death)? {{\n                if {on('skip_item_unseen')} {{\n"
+        "            if job.blame(&death)? == Blame::Proven {\n",
+        f"            if job.blame(&death)? == Blame::Proven {{\n                if {on('skip_item_unseen')} {{\n"
         "                    job.pending.pop_front();\n                }\n",
     ),
     Patch(
