@@ -131,6 +131,11 @@ fn run_local(args: &local::LocalArgs) -> anyhow::Result<Outcome> {
     let rules = engine.rules(&args.rules)?;
     show::unloaded(&rules.pack);
     let mut settings = crate::config::own_settings();
+    let before = settings.len();
+    settings.retain(|(name, _)| name != "IOTA_ALERTS_TO");
+    if settings.len() < before {
+        show::note("`IOTA_ALERTS_TO` is left out: the function runs here without credentials of yours");
+    }
     settings.extend([
         ("IOTA_ENGINE".to_owned(), engine.folder.display().to_string()),
         ("IOTA_PYTHON".to_owned(), engine.python.display().to_string()),
