@@ -34,6 +34,8 @@ pub(crate) struct Config {
     pub workers: usize,
     /// `IOTA_DEADLINE_MARGIN_MS`: how long before the function's deadline work stops.
     pub deadline_margin: Duration,
+    /// `IOTA_ALERTS_TO`: who must acknowledge alerts, besides the log.
+    pub alerts_to: Option<String>,
     /// `IOTA_SIGNALS=log`: print matches that are no alerts.
     pub log_signals: bool,
     /// `IOTA_VERIFY_SAMPLE`: of so many records one is judged by every rule, whatever the prefilter says; 0 for none.
@@ -61,7 +63,7 @@ pub(crate) struct Config {
 }
 
 /// Every setting by name: what is not here and begins with `IOTA_` is reported.
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 17] = [
     "IOTA_MAX_OBJECT_BYTES",
     "IOTA_MAX_RECORD_BYTES",
     "IOTA_MAX_DEPTH",
@@ -70,6 +72,7 @@ const NAMES: [&str; 16] = [
     "IOTA_WORKER_MEMORY_MB",
     "IOTA_WORKERS",
     "IOTA_DEADLINE_MARGIN_MS",
+    "IOTA_ALERTS_TO",
     "IOTA_SIGNALS",
     "IOTA_VERIFY_SAMPLE",
     "IOTA_SANDBOX",
@@ -120,6 +123,7 @@ impl Config {
             deadline_margin: Duration::from_millis(
                 env.number("IOTA_DEADLINE_MARGIN_MS", Some(2000), 100, 300_000)?.unwrap_or_default(),
             ),
+            alerts_to: env.text("IOTA_ALERTS_TO"),
             log_signals: env.word("IOTA_SIGNALS", &["count", "log"])? == "log",
             verify_sample: env.number("IOTA_VERIFY_SAMPLE", Some(10_000), 0, u64::MAX)?.unwrap_or_default(),
             sandbox: env.sandbox()?,
@@ -184,6 +188,13 @@ impl Defaults {
 pub(crate) fn own_settings() -> Vec<(String, String)> {
     let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     std::env::vars_os().filter_map(text).filter(|(name, _)| name.starts_with("IOTA_")).collect()
+}
+
+/// Where Lambda is, if it is not where AWS has it.
+#[cfg(feature = "cli")]
+pub(crate) fn lambda_endpoint() -> Option<String> {
+    let env = Lookup { lookup: &|name| std::env::var_os(name) };
+    env.text("AWS_ENDPOINT_URL_LAMBDA").or_else(|| env.text("AWS_ENDPOINT_URL"))
 }
 
 /// True if a person asked for no colours, by the convention of `no-color.org`.

@@ -58,6 +58,9 @@ pub enum ObjectFault {
     /// The lines could not be written.
     #[error("could not write to standard output: {0}")]
     Output(String),
+    /// `IOTA_ALERTS_TO` has not acknowledged every alert.
+    #[error("alerts: {0}")]
+    Delivery(String),
     /// The matches that wait to be grouped have nowhere to wait.
     #[error(
         "could not keep matches in a temporary file: {0}; make room in the temporary folder or point `TMPDIR` elsewhere"
@@ -84,6 +87,7 @@ impl ObjectFault {
             Self::Deadline => "deadline",
             Self::Stopped => "stopped",
             Self::Output(_) => "output",
+            Self::Delivery(_) => "delivery",
             Self::Waiting(_) => "waiting",
         }
     }
@@ -98,6 +102,7 @@ impl ObjectFault {
                 | Self::Deadline
                 | Self::Stopped
                 | Self::Output(_)
+                | Self::Delivery(_)
                 | Self::Waiting(_)
         )
     }

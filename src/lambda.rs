@@ -15,6 +15,7 @@ use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::alerts_to::{self, Address, AlertsTo};
 use crate::canary;
 use crate::config::{Config, function_name, resolve_program, worker_environment};
 use crate::engine::{Recipe, Until, shield_ourselves};
@@ -35,9 +36,13 @@ pub fn run(wrapped: Option<PathBuf>) -> Result<(), lambda_runtime::Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let function = match setup(wrapped) {
-            Ok(pipeline) => {
+            Ok((mut pipeline, alerts_to)) => {
+                let shared = s3::shared().await;
                 let config = pipeline.config();
-                let client = s3::client(config.custom_s3_endpoint, config.reader_role.as_deref()).await;
+                let client = s3::client(&shared, config.custom_s3_endpoint, config.reader_role.as_deref()).await;
+                if let Some(address) = alerts_to {
+                    pipeline.deliver_to(AlertsTo::new(address, &shared));
+                }
                 Arc::new(Function { pipeline, client, invocations: AtomicU64::new(0), told_healths: AtomicU64::new(0) })
             }
             Err(error) => {
@@ -53,8 +58,9 @@ pub fn run(wrapped: Option<PathBuf>) -> Result<(), lambda_runtime::Error> {
     })
 }
 
-fn setup(wrapped: Option<PathBuf>) -> Result<Pipeline, SetupError> {
+fn setup(wrapped: Option<PathBuf>) -> Result<(Pipeline, Option<Address>), SetupError> {
     let config = Config::from_env()?;
+    let alerts_to = alerts_to(&config)?;
     let pack = Rulepack::load(&config.rulepack, config.rules.as_deref())?;
     if pack.rules.is_empty() {
         let reason = "it holds no rule; deploy at least one".to_owned();
@@ -75,7 +81,19 @@ fn setup(wrapped: Option<PathBuf>) -> Result<Pipeline, SetupError> {
     };
     // In the function, third-party packages lie beside the engine; there is no site folder.
     let filtering = Filtering::Sample(config.verify_sample);
-    Pipeline::new(config, pack, sink, recipe, Vec::new(), filtering)
+    Ok((Pipeline::new(config, pack, sink, recipe, Vec::new(), filtering)?, alerts_to))
+}
+
+/// Who must acknowledge alerts, and whether it can take the longest.
+fn alerts_to(config: &Config) -> Result<Option<Address>, SetupError> {
+    let Some(value) = &config.alerts_to else { return Ok(None) };
+    let bad = |name: &str, value: String, expected| SetupError::Setting { name: name.to_owned(), value, expected };
+    let address = Address::parse(value).map_err(|expected| bad("IOTA_ALERTS_TO", value.clone(), expected))?;
+    if config.max_alert_bytes > alerts_to::MAX_ALERT_BYTES {
+        let expected = format!("expected at most {} where `IOTA_ALERTS_TO` is set", alerts_to::MAX_ALERT_BYTES);
+        return Err(bad("IOTA_MAX_ALERT_BYTES", config.max_alert_bytes.to_string(), expected));
+    }
+    Ok(Some(address))
 }
 
 struct Function {
@@ -95,12 +113,15 @@ impl Function {
         let invocation = invoke::parse(&event.payload, own_log_group).map_err(|failed| self.refuse(failed))?;
         let run = Arc::new(Run::new(true, Grouping::Object, until));
         let failures = Arc::clone(&self).objects(&run, &invocation, &event.context).await;
-        let written = self.pipeline.finish(&run).and_then(|()| self.metrics(&run, started));
+        let written = Arc::clone(&self).finish(&run).await.and_then(|()| self.metrics(&run, started));
         let outcomes: Vec<Outcome<'_>> =
             invocation.units.iter().zip(failures).map(|(unit, failures)| Outcome { id: &unit.id, failures }).collect();
         let answer = invocation.answer.answer(&outcomes);
         // Lines that are not out have told nobody: then no unit is done, whatever else was well.
-        written.map_err(|fault| diagnostic(Failed { word: "OutputFailed", message: fault.to_string() }))?;
+        written.map_err(|fault| {
+            let word = if matches!(fault, ObjectFault::Delivery(_)) { "DeliveryFailed" } else { "OutputFailed" };
+            diagnostic(Failed { word, message: fault.to_string() })
+        })?;
         answer.map_err(diagnostic)
     }
 
@@ -166,6 +187,13 @@ impl Function {
             }),
             Status::Done | Status::Skipped(_) => Ok(()),
         }
+    }
+
+    /// Tells what belongs to the run as a whole. Alerts among it may have to be waited for.
+    async fn finish(self: Arc<Self>, run: &Arc<Run>) -> Result<(), ObjectFault> {
+        let run = Arc::clone(run);
+        let finished = tokio::task::spawn_blocking(move || self.pipeline.finish(&run)).await;
+        finished.map_err(|panic| ObjectFault::Engine(format!("internal error: {panic}")))?
     }
 
     /// When work must stop. A deadline that is past already comes from an emulator, and is ignored.

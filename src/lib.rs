@@ -14,8 +14,8 @@
 //!
 //! * Every record the splitter finds is judged, a repeat, malformed or oversize, and the `object` line says how many of
 //!   each. An object that does not balance is not done.
-//! * An object is done when all its records are accounted for and all its lines are written. Anything else is a fault,
-//!   and whoever delivered it delivers it again.
+//! * An object is done when all its records are accounted for and all its lines are written (and its alerts
+//!   acknowledged, where `IOTA_ALERTS_TO` is set). Anything else is a fault, and whoever delivered it delivers it again.
 //! * A rule's failure is told and never costs the object, another rule's alert, or its own match once `rule()` was true.
 //! * Ids are a function of content: a repeat carries the same ids.
 //! * Memory does not grow with the object: one bounded buffer, one batch in flight per worker.
@@ -38,12 +38,14 @@
 //! | `IOTA_MAX_DEPTH` | 128 | a record nested deeper is malformed |
 //! | `IOTA_MAX_ALERT_BYTES` | 64 KiB | no printed alert is longer |
 //! | `IOTA_DEADLINE_MARGIN_MS` | 2000 | how long before the function's deadline work stops |
+//! | `IOTA_ALERTS_TO` | | SQS queue or EventBridge bus that must acknowledge an object's alerts before it is done |
 //! | `IOTA_SIGNALS` | `count` | `log` prints matches that are no alerts, and those that exceptions hide |
 //! | `IOTA_VERIFY_SAMPLE` | 10000 | of so many records the function has one judged by every rule, to check the prefilter; 0 for none |
 //! | `IOTA_READER_ROLE_ARN` | | the role that the function takes on to read log files of another account |
 //! | `IOTA_SANDBOX` | `auto` | `require`: no rule runs unless every rung of isolation holds; `off`: none of the kernel's |
 
 mod alert;
+mod alerts_to;
 mod canary;
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -64,6 +66,7 @@ mod records;
 mod repeats;
 mod report;
 mod rulepack;
+mod scope;
 mod sink;
 mod source;
 mod windows;

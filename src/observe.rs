@@ -109,6 +109,22 @@ pub(crate) fn not_evaluated(sink: &Sink, object: &ObjectRef, counts: &Counts, in
     );
 }
 
+/// A fence kept a rule from so many records of an object. Named, so that just these can be judged later.
+pub(crate) fn blind(sink: &Sink, rule: &Rule, object: &ObjectRef, records: u64) {
+    let message = "the rule was not run on these records; see `iota redrive --rule`";
+    let _ = sink.line(
+        Kind::Health,
+        Level::Warn,
+        &json!({"event": "rule_blind", "rule_id": rule.id, "records": records, "bucket": object.bucket,
+                "key": object.key, "version_id": object.version_id, "message": message}),
+    );
+}
+
+/// Alerts are in the log, but not where somebody expects them. Their object fails and is tried again.
+pub(crate) fn undelivered(sink: &Sink, message: &str) {
+    let _ = sink.line(Kind::Health, Level::Warn, &json!({"event": "alerts_not_delivered", "message": message}));
+}
+
 /// One line of free text.
 pub(crate) fn log(sink: &Sink, level: Level, event: &str, message: &str) {
     let _ = sink.line(Kind::Log, level, &json!({"event": event, "message": message}));

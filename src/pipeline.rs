@@ -5,15 +5,17 @@
 //! delivers it again.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, BufRead, Read};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use time::{Date, OffsetDateTime};
 
 use crate::alert::{self, Alert, Finding, Origin};
+use crate::alerts_to::{AlertsTo, Letter};
 use crate::config::Config;
 use crate::engine::{Answer, Batch, EngineError, FailureKind, Item, Pool, PoolSettings, Recipe, Until, Usage, Verdict};
 use crate::error::{ObjectFault, SetupError};
@@ -25,7 +27,8 @@ use crate::prefilter::{Candidates, Coverage, Exceptions, Prefilter, Scratch};
 use crate::records::{Limits, Piece, Splitter};
 use crate::repeats::{Match, Repeats, Seen};
 use crate::report::{Counts, ObjectReport, Status, Totals};
-use crate::rulepack::Rulepack;
+use crate::rulepack::{Rulepack, hex};
+use crate::scope::Scope;
 use crate::sink::{Kind, Level, SHARED_BYTES, Sink};
 use crate::windows::{Found, Settled, Told, Windows};
 use crate::{digest, observe};
@@ -36,12 +39,16 @@ const BATCH_BYTES: usize = 1024 * 1024;
 /// Alerts of an object wait until it ends, so that they are grouped and the same match of another object is not printed
 /// twice; more than this does not wait.
 const WAITING_BYTES: u64 = 4 * 1024 * 1024;
+/// So many bytes of alerts of a run's end wait for each other before they are delivered.
+const LETTERS_BYTES: usize = 256 * 1024;
 
 /// All that the handling of an object needs, shared by the threads that handle objects.
 pub(crate) struct Pipeline {
     config: Config,
     pack: Arc<Rulepack>,
     sink: Arc<Sink>,
+    /// Who must acknowledge alerts, if anybody.
+    alerts_to: Option<AlertsTo>,
     pool: Pool,
     /// None: every record is a candidate for every rule.
     prefilter: Option<Prefilter>,
@@ -116,6 +123,10 @@ pub(crate) struct Run {
     totals: Mutex<Totals>,
     /// By which exceptions expire.
     today: Date,
+    /// It was said that alerts were not acknowledged.
+    undelivered: AtomicBool,
+    /// The records that are asked for.
+    scope: Scope,
     pub(crate) until: Until,
 }
 
@@ -123,8 +134,16 @@ impl Run {
     /// A new run. Without `repeats` every record is evaluated and every match counts.
     pub(crate) fn new(repeats: bool, grouping: Grouping, until: Until) -> Self {
         let windows = Mutex::new(Windows::new(repeats));
+        let undelivered = AtomicBool::new(false);
+        let (repeats, totals, scope) = (repeats.then(Repeats::new), Mutex::default(), Scope::default());
         let today = OffsetDateTime::now_utc().date();
-        Self { repeats: repeats.then(Repeats::new), grouping, windows, totals: Mutex::default(), today, until }
+        Self { repeats, grouping, windows, totals, today, undelivered, scope, until }
+    }
+
+    /// The same for a part of all records: others are not counted.
+    #[cfg(feature = "cli")]
+    pub(crate) fn within(self, scope: Scope) -> Self {
+        Self { scope, ..self }
     }
 
     fn windows(&self) -> MutexGuard<'_, Windows> {
@@ -171,7 +190,12 @@ impl Pipeline {
         let pool = Pool::new(settings, &pack).map_err(|e| SetupError::Engine(e.to_string()))?;
         let (sample, spare) = (Sample::new(filtering), Mutex::default());
         let hidden = Mutex::default();
-        Ok(Self { config, pack, sink, pool, prefilter, sample, spare, exceptions, hidden })
+        Ok(Self { config, pack, sink, alerts_to: None, pool, prefilter, sample, spare, exceptions, hidden })
+    }
+
+    /// From now on no object is done before its alerts are acknowledged there.
+    pub(crate) fn deliver_to(&mut self, alerts_to: AlertsTo) {
+        self.alerts_to = Some(alerts_to);
     }
 
     /// Handles one object whose bytes come from `open`. Its `object` line is printed when this returns.
@@ -205,6 +229,8 @@ impl Pipeline {
             object,
             canary,
             counts: Counts::default(),
+            passed: 0,
+            blind: BTreeMap::new(),
             bytes: 0,
             bytes_json: 0,
             seen: Seen::default(),
@@ -213,6 +239,7 @@ impl Pipeline {
             asked: Vec::new(),
             waiting: Vec::new(),
             waiting_bytes: 0,
+            letters: Vec::new(),
             windows: run.own_windows(),
             unkept: None,
             unfit: None,
@@ -223,6 +250,11 @@ impl Pipeline {
         };
         if let Err(fault) = handling.settle(matches!(status, Status::Done)) {
             status = Status::Failed(fault);
+        }
+        for (rule, records) in &handling.blind {
+            if let Some(rule) = self.pack.rule(*rule) {
+                observe::blind(&self.sink, rule, object, *records);
+            }
         }
         let Handling { counts, bytes, bytes_json, unfit, spare, .. } = handling;
         self.spare().push(spare);
@@ -244,7 +276,15 @@ impl Pipeline {
     /// Everything is flushed when this returns.
     pub(crate) fn finish(&self, run: &Run) -> Result<(), ObjectFault> {
         let windows = std::mem::replace(&mut *run.windows(), run.own_windows());
-        windows.settle(&self.pack.rules, |told, settled| self.tell(run, &told, settled))?;
+        let mut letters = Vec::new();
+        windows.settle(&self.pack.rules, |told, settled| {
+            self.tell(run, &told, settled, &mut letters)?;
+            if letters.iter().map(|letter: &Letter| letter.text.len()).sum::<usize>() < LETTERS_BYTES {
+                return Ok(());
+            }
+            self.deliver(run, std::mem::take(&mut letters))
+        })?;
+        self.deliver(run, letters)?;
         for ((rule, _), tally) in &run.totals().errors {
             if let Some(rule) = self.pack.rule(*rule) {
                 self.sink.line(Kind::RuleError, Level::Warn, &tally.line(&rule.id))?;
@@ -268,10 +308,10 @@ impl Pipeline {
     }
 
     /// Prints an alert, or the signals that did not make one.
-    fn tell(&self, run: &Run, told: &Told, settled: Settled) -> Result<(), ObjectFault> {
+    fn tell(&self, run: &Run, told: &Told, settled: Settled, letters: &mut Vec<Letter>) -> Result<(), ObjectFault> {
         let reason = match (told, run.grouping) {
             (Told::Alert(matches), _) => {
-                self.sink.raw(Kind::Alert, Level::Warn, &alert::for_group(settled.body, *matches))?;
+                letters.extend(self.alert(settled.match_id, &alert::for_group(settled.body, *matches))?);
                 run.totals().count_alert(settled.severity, settled.time);
                 run.totals().counts.alerts += 1;
                 return Ok(());
@@ -286,6 +326,26 @@ impl Pipeline {
 
     fn spare(&self) -> MutexGuard<'_, Vec<Spare>> {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Prints an alert. Gives it back if it has to be acknowledged, too.
+    fn alert(&self, match_id: [u8; 16], body: &[u8]) -> Result<Option<Letter>, ObjectFault> {
+        let line = self.sink.printed(Kind::Alert, Level::Warn, body)?;
+        Ok(self.alerts_to.is_some().then(|| Letter::new(hex(&match_id), line)))
+    }
+
+    /// Returns when all letters are acknowledged. What was found before the deadline may still go out after it, in half
+    /// of the time that is kept for the answer.
+    fn deliver(&self, run: &Run, letters: Vec<Letter>) -> Result<(), ObjectFault> {
+        let Some(alerts_to) = self.alerts_to.as_ref().filter(|_| !letters.is_empty()) else { return Ok(()) };
+        let deadline = run.until.deadline.map(|deadline| deadline + self.config.deadline_margin / 2);
+        let delivered = alerts_to.deliver(&letters, deadline);
+        if let Err(fault) = &delivered
+            && !run.undelivered.swap(true, Ordering::Relaxed)
+        {
+            observe::undelivered(&self.sink, &fault.to_string());
+        }
+        delivered
     }
 
     /// The settings.
@@ -351,6 +411,10 @@ struct Handling<'a> {
     /// It is a canary, for these rules.
     canary: Option<Vec<u32>>,
     counts: Counts,
+    /// Records that are not asked for. They are none of the object's as far as this run goes.
+    passed: u64,
+    /// How many records a fence kept from which rule.
+    blind: BTreeMap<u32, u64>,
     bytes: u64,
     bytes_json: u64,
     seen: Seen,
@@ -361,6 +425,8 @@ struct Handling<'a> {
     /// Lines that are ready, until it ends.
     waiting: Vec<Line>,
     waiting_bytes: u64,
+    /// Alerts that are printed and not yet acknowledged.
+    letters: Vec<Letter>,
     /// Matches that are grouped when it ends.
     windows: Windows,
     /// Why a match could not be kept.
@@ -392,13 +458,13 @@ impl Handling<'_> {
             match piece {
                 Piece::Record(bytes) => self.record(bytes)?,
                 Piece::Malformed(why) => {
-                    self.unfit.get_or_insert_with(|| (self.counts.records, why.to_owned()));
+                    self.unfit.get_or_insert_with(|| (self.counts.records + self.passed, why.to_owned()));
                     self.counts.records += 1;
                     self.counts.malformed += 1;
                 }
                 Piece::Oversize(size) => {
                     let why = || format!("{size} bytes long, over `IOTA_MAX_RECORD_BYTES`");
-                    self.unfit.get_or_insert_with(|| (self.counts.records, why()));
+                    self.unfit.get_or_insert_with(|| (self.counts.records + self.passed, why()));
                     self.counts.records += 1;
                     self.counts.oversize += 1;
                 }
@@ -409,7 +475,11 @@ impl Handling<'_> {
     }
 
     fn record(&mut self, bytes: &[u8]) -> Result<(), ObjectFault> {
-        let index = self.counts.records;
+        if !self.run.scope.takes(bytes) {
+            self.passed += 1;
+            return Ok(());
+        }
+        let index = self.counts.records + self.passed;
         self.counts.records += 1;
         if let Some(repeats) = &self.run.repeats
             && let Some(fingerprint) = repeats.fingerprint(bytes)
@@ -436,6 +506,12 @@ impl Handling<'_> {
             Some(Candidates::Rules(rules)) => Some(rules.to_vec()),
         };
         let (rules, check) = if pipeline.sample.takes_next() { (None, rules) } else { (rules, None) };
+        let rules = match self.run.scope.rule {
+            None => rules,
+            Some(rule) => {
+                Some(if rules.is_none_or(|rules| rules.binary_search(&rule).is_ok()) { vec![rule] } else { Vec::new() })
+            }
+        };
         if rules.as_ref().is_some_and(Vec::is_empty) {
             self.counts.evaluated += 1;
             return Ok(());
@@ -498,7 +574,10 @@ impl Handling<'_> {
                 let is_candidate =
                     |rule: &u32| asked.check.as_ref().is_none_or(|rules| rules.binary_search(rule).is_ok());
                 self.counts.evaluated += 1;
-                self.counts.blind += fenced.iter().filter(|rule| is_candidate(rule)).count() as u64;
+                for &rule in fenced.iter().filter(|rule| is_candidate(rule)) {
+                    self.counts.blind += 1;
+                    *self.blind.entry(rule).or_default() += 1;
+                }
                 self.counts.rule_calls += match &asked.check {
                     None => calls as u64,
                     Some(rules) => rules.iter().filter(|rule| !fenced.contains(rule)).count() as u64,
@@ -641,16 +720,31 @@ impl Handling<'_> {
             None => lines.iter().try_for_each(|line| self.print(line)).map(|()| 0),
         };
         self.seen = seen;
-        outcome.map(drop)
+        outcome?;
+        self.deliver()
+    }
+
+    fn deliver(&mut self) -> Result<(), ObjectFault> {
+        self.pipeline.deliver(self.run, std::mem::take(&mut self.letters))
     }
 
     /// Prints what is left; of a done object everything counts from now on.
     fn settle(&mut self, done: bool) -> Result<(), ObjectFault> {
         let (lines, matches) = self.waiting()?;
-        let seen = std::mem::take(&mut self.seen);
+        let mut seen = std::mem::take(&mut self.seen);
         match &self.run.repeats {
+            // What hides repeats must be acknowledged before, and no other object can wait for that: of two that end
+            // together both may tell a match.
+            Some(repeats) if self.pipeline.alerts_to.is_some() => {
+                repeats.print_new(&mut seen, matches, |at| self.print(&lines[at]))?;
+                self.deliver()?;
+                repeats.settle(seen, done, [], |_| Ok(())).map(drop)
+            }
             Some(repeats) => repeats.settle(seen, done, matches, |at| self.print(&lines[at])).map(drop),
-            None => lines.iter().try_for_each(|line| self.print(line)),
+            None => {
+                lines.iter().try_for_each(|line| self.print(line))?;
+                self.deliver()
+            }
         }
     }
 
@@ -658,7 +752,7 @@ impl Handling<'_> {
         if line.kind != Kind::Alert {
             return self.pipeline.sink.raw(line.kind, Level::Info, &line.body);
         }
-        self.pipeline.sink.raw(Kind::Alert, Level::Warn, &line.body)?;
+        self.letters.extend(self.pipeline.alert(line.found.id, &line.body)?);
         self.counts.alerts += 1;
         if self.canary.is_none() {
             self.run.totals().count_alert(line.severity, line.time);

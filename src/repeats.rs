@@ -62,7 +62,7 @@ pub(crate) struct Match {
     /// Of the event time; without one it is soon forgotten.
     hour: i64,
     /// First half of the SHA-256 that names the match.
-    id: [u8; 16],
+    pub(crate) id: [u8; 16],
 }
 
 impl Match {

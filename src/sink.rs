@@ -95,8 +95,13 @@ impl Sink {
 
     /// The same with a body that is JSON already.
     pub(crate) fn raw(&self, kind: Kind, level: Level, body: &[u8]) -> Result<(), ObjectFault> {
+        self.printed(kind, level, body).map(drop)
+    }
+
+    /// The same, and gives back the line; an empty one if lines of this kind are let go.
+    pub(crate) fn printed(&self, kind: Kind, level: Level, body: &[u8]) -> Result<Vec<u8>, ObjectFault> {
         if !self.wants(kind) {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let mut line = Vec::with_capacity(SHARED_BYTES + body.len());
         let level = if level == Level::Warn { "WARN" } else { "INFO" };
@@ -119,7 +124,9 @@ impl Sink {
         }
         line.push(b'\n');
         self.health.fetch_add(u64::from(kind == Kind::Health), Ordering::Relaxed);
-        self.out.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line).map_err(failed)
+        self.out.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line).map_err(failed)?;
+        line.pop();
+        Ok(line)
     }
 
     /// How many health lines there were.

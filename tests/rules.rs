@@ -153,7 +153,10 @@ fn fenced(failing: &str) -> Done {
     assert_eq!(done.object()["blind"], 300 - 3, "{}", done.object());
     assert_eq!(done.object()["rule_calls"], 300 + 3, "{}", done.object());
     let told: Vec<_> = done.kind("health").iter().map(|line| line["event"].clone()).collect();
-    assert_eq!(told, ["rule_fenced"]);
+    assert_eq!(told, ["rule_fenced", "rule_blind"]);
+    let blind = done.kind("health")[1];
+    let named = (&blind["rule_id"], &blind["records"], &blind["key"]);
+    assert_eq!(named, (&json!("hostile"), &json!(300 - 3), &json!("logs/x.json")), "{blind}");
     done
 }
 

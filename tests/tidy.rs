@@ -21,10 +21,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("gunzip", &["error"]),
     ("records", &["error", "json"]),
     ("repeats", &["json"]),
+    ("scope", &["json"]),
     ("prefilter", &["error", "json", "rulepack"]),
     ("engine", &["model", "rulepack"]),
     ("alert", &["json", "model", "rulepack"]),
     ("hidden", &[]),
+    ("alerts_to", &["error"]),
     ("windows", &["error", "model", "rulepack"]),
     ("sink", &["error"]),
     // What is told: counters, and things that happen, in the words of the sink.
@@ -36,6 +38,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "pipeline",
         &[
             "alert",
+            "alerts_to",
             "config",
             "digest",
             "engine",
@@ -50,6 +53,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "prefilter",
             "report",
             "rulepack",
+            "scope",
             "sink",
             "windows",
         ],
@@ -57,8 +61,19 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "lambda",
         &[
-            "canary", "config", "engine", "error", "invoke", "model", "observe", "pipeline", "report", "rulepack",
-            "sink", "source",
+            "alerts_to",
+            "canary",
+            "config",
+            "engine",
+            "error",
+            "invoke",
+            "model",
+            "observe",
+            "pipeline",
+            "report",
+            "rulepack",
+            "sink",
+            "source",
         ],
     ),
     (
@@ -68,12 +83,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "engine",
             "error",
             "gunzip",
+            "invoke",
             "model",
             "pipeline",
             "prefilter",
             "records",
             "report",
             "rulepack",
+            "scope",
             "sink",
             "source",
         ],
@@ -192,7 +209,7 @@ fn the_outside_world_is_touched_in_few_places() {
     for words in ["println!", "print!(", "dbg!("] {
         expect_none(&uses(words, &[]), &format!("no `{words}`"));
     }
-    expect_none(&uses("async ", &["lambda.rs", "source/s3.rs", "cli"]), "async lives where AWS is");
+    expect_none(&uses("async ", &["lambda.rs", "source/s3.rs", "alerts_to", "cli"]), "async lives where AWS is");
 }
 
 #[test]

@@ -9,10 +9,13 @@ mod doctor;
 mod engine;
 mod explain;
 mod kept;
+mod keys;
 mod local;
 mod new;
 mod push;
 mod record;
+mod redrive;
+mod remote;
 mod scan;
 mod show;
 mod stage;
@@ -51,6 +54,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Write a rule and its tests from an event
     New(new::NewArgs),
+    /// Send what failed to the function again, or judge again what one rule has missed
+    Redrive(redrive::RedriveArgs),
     /// Build the rulepack that the function runs, and list what could not load
     Compile(compile::CompileArgs),
     /// Look for what goes wrong with a deployed stack, or estimate what it costs
@@ -116,6 +121,7 @@ pub fn main() -> ExitCode {
         Command::Test(args) => test::run(args),
         Command::Explain(args) => explain::run(args),
         Command::New(args) => new::run(args),
+        Command::Redrive(args) => redrive::run(args),
         Command::Compile(args) => compile::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Rules(push::RulesCommand::Push(args)) => push::run(args),
@@ -136,6 +142,11 @@ fn run_local(args: &local::LocalArgs) -> anyhow::Result<Outcome> {
     let rules = engine.rules(&args.rules)?;
     show::unloaded(&rules.pack);
     let mut settings = crate::config::own_settings();
+    let before = settings.len();
+    settings.retain(|(name, _)| name != "IOTA_ALERTS_TO");
+    if settings.len() < before {
+        show::note("`IOTA_ALERTS_TO` is left out: the function runs here without credentials of yours");
+    }
     settings.extend([
         ("IOTA_ENGINE".to_owned(), engine.folder.display().to_string()),
         ("IOTA_PYTHON".to_owned(), engine.python.display().to_string()),

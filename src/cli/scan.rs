@@ -12,8 +12,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::engine::Engine;
+use super::remote::{Prefix, Remote};
 use super::{Outcome, RulesArgs, show};
 use crate::config::Config;
 use crate::engine::{Until, process_usage};
@@ -22,13 +25,14 @@ use crate::model::{ObjectRef, Severity};
 use crate::pipeline::{Filtering, Grouping, Pipeline, Run};
 use crate::prefilter::Coverage;
 use crate::report::{CpuStats, RuleStats, Stats, Status};
+use crate::scope::Scope;
 use crate::sink::{Kind, Sink};
 use crate::source::file;
 
 /// Run rules over log files.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(super) struct ScanArgs {
-    /// Files, folders (`.json.gz`, `.json`, `.jsonl` below them), or `-` for standard input
+    /// Files, folders or s3://BUCKET/PREFIX (`.json.gz`, `.json`, `.jsonl` below them), or `-` for standard input
     #[arg(value_name = "PATH", required_unless_present = "jsonl")]
     paths: Vec<PathBuf>,
     #[command(flatten)]
@@ -39,6 +43,8 @@ pub(super) struct ScanArgs {
     /// Files handled at the same time, each with a Python worker [default: cores]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: Option<u16>,
+    #[command(flatten)]
+    scope: ScopeArgs,
     /// Evaluate every record, also one that another file has delivered already
     #[arg(long)]
     no_dedup: bool,
@@ -69,12 +75,69 @@ pub(super) struct ScanArgs {
     /// Exit with 1 if a rule failed on a record
     #[arg(long)]
     fail_on_rule_error: bool,
+    /// The only rule to ask, and its alerts as the function groups them: what `iota redrive` wants
+    #[arg(skip)]
+    again: Option<String>,
+}
+
+impl ScanArgs {
+    /// One rule again, on what was named elsewhere.
+    pub(super) fn again(rule: &str, rules: &RulesArgs) -> Self {
+        Self { again: Some(rule.to_owned()), rules: rules.clone(), ..Self::default() }
+    }
+}
+
+/// Which records are asked for. Shared by the commands that look into buckets.
+#[derive(Args, Clone, Default)]
+pub(super) struct ScopeArgs {
+    /// Only events from then on: a day (2026-03-14) or a time (2026-03-14T09:00:00Z), in UTC
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    since: Option<i64>,
+    /// Only events before then
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    until: Option<i64>,
+    /// Only events of this account (several: once for each)
+    #[arg(long, value_name = "ACCOUNT", value_parser = account)]
+    account: Vec<String>,
+    /// Only events of this region (several: once for each)
+    #[arg(long, value_name = "REGION")]
+    region: Vec<String>,
+}
+
+impl ScopeArgs {
+    pub(super) fn scope(&self) -> anyhow::Result<Scope> {
+        if let (Some(since), Some(until)) = (self.since, self.until)
+            && since >= until
+        {
+            bail!("`--until` must come after `--since`");
+        }
+        let (accounts, regions) = (self.account.clone(), self.region.clone());
+        Ok(Scope { since: self.since, until: self.until, accounts, regions, rule: None })
+    }
+}
+
+fn moment(text: &str) -> Result<i64, String> {
+    let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
+    let parsed = OffsetDateTime::parse(&whole, &Rfc3339).map(OffsetDateTime::unix_timestamp);
+    parsed.map_err(|_| "expected a day like 2026-03-14 or a time like 2026-03-14T09:00:00Z".to_owned())
+}
+
+fn account(text: &str) -> Result<String, String> {
+    let is_account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_account { Ok(text.to_owned()) } else { Err("expected the 12 digits of an account's id".to_owned()) }
+}
+
+/// Where records come from.
+pub(super) enum Input {
+    File(PathBuf),
+    Object(ObjectRef),
 }
 
 /// Kinds of lines on stdout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Lines {
     /// Alerts only
+    #[default]
     Alerts,
     /// Every kind, as the function prints them
     All,
@@ -86,12 +149,28 @@ fn severity(word: &str) -> Result<Severity, String> {
 }
 
 pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Outcome> {
+    let config = Config::from_env()?;
+    let scope = args.scope.scope()?;
+    let (files, remote) = list(args, &scope, &config)?;
+    over(args, config, scope, &files, remote.as_ref())
+}
+
+/// Runs the rules over these files.
+pub(super) fn over(
+    args: &ScanArgs,
+    mut config: Config,
+    mut scope: Scope,
+    files: &[Input],
+    remote: Option<&Remote>,
+) -> anyhow::Result<Outcome> {
     let started = Instant::now();
-    let files = list(args)?;
     let engine = Engine::find(&args.rules.engine)?;
     let rules = engine.rules(&args.rules)?;
     show::unloaded(&rules.pack);
-    let mut config = Config::from_env()?;
+    if let Some(rule) = &args.again {
+        let index = (0..).zip(&rules.pack.rules).find(|(_, found)| found.id == *rule).map(|(index, _)| index);
+        scope.rule = Some(index.with_context(|| format!("there is no rule `{rule}`; name its folder with --rules"))?);
+    }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     config.workers = args.jobs.map_or(cores, usize::from).min(files.len().max(1));
     let sink = Sink::new(Box::new(io::stdout()), &kinds(args), &rules.pack.digest);
@@ -107,11 +186,15 @@ pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Outcome> {
     };
     let pipeline = Pipeline::new(config, rules.pack, sink, recipe, engine.site.clone(), filtering)?;
     let until = Until::default();
-    let grouping = if args.all_matches { Grouping::None } else { Grouping::Run };
+    let grouping = match (args.all_matches, &args.again) {
+        (true, _) => Grouping::None,
+        (_, Some(_)) => Grouping::Object,
+        _ => Grouping::Run,
+    };
     stop_on_interrupt(Arc::clone(&until.stopped))?;
-    let run = Run::new(!args.no_dedup, grouping, until);
-    let progress = progress(&files);
-    handle_all(&pipeline, &run, &files, &progress);
+    let run = Run::new(!args.no_dedup, grouping, until).within(scope);
+    let progress = progress(files);
+    handle_all(&pipeline, &run, files, remote, &progress);
     progress.finish_and_clear();
     let written = pipeline.finish(&run);
     let stopped = run.until.is_stopped();
@@ -152,32 +235,49 @@ fn kinds(args: &ScanArgs) -> Vec<Kind> {
 }
 
 /// All files in the order they are handled. A path that is not there is an error before anything runs.
-fn list(args: &ScanArgs) -> anyhow::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
+fn list(args: &ScanArgs, scope: &Scope, config: &Config) -> anyhow::Result<(Vec<Input>, Option<Remote>)> {
+    let (mut files, mut remote) = (Vec::new(), None);
     for path in args.paths.iter().chain(&args.jsonl) {
         if path.as_os_str() == "-" {
-            files.push(path.clone());
+            files.push(Input::File(path.clone()));
+            continue;
+        }
+        if let Some(prefix) = path.to_str().and_then(Prefix::parse) {
+            let prefix = prefix?;
+            if remote.is_none() {
+                remote = Some(Remote::connect(config.custom_s3_endpoint)?);
+            }
+            let Some(remote) = &remote else { continue };
+            let (found, passed) = remote.list(&prefix, scope)?;
+            if passed > 0 {
+                show::note(&format!(
+                    "{} can hold nothing of what is asked for and {} not listed",
+                    show::count(passed, "folder"),
+                    if passed == 1 { "was" } else { "were" }
+                ));
+            }
+            files.extend(found.into_iter().map(Input::Object));
             continue;
         }
         let found = file::list(path).with_context(|| format!("can't read `{}`", path.display()))?;
         if found.is_empty() {
             bail!("no log file in `{}`: looked for .json.gz, .json and .jsonl", path.display());
         }
-        files.extend(found);
+        files.extend(found.into_iter().map(Input::File));
     }
-    Ok(files)
+    Ok((files, remote))
 }
 
-fn handle_all(pipeline: &Pipeline, run: &Run, files: &[PathBuf], progress: &ProgressBar) {
+fn handle_all(pipeline: &Pipeline, run: &Run, files: &[Input], remote: Option<&Remote>, progress: &ProgressBar) {
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..pipeline.config().workers {
             scope.spawn(|| {
-                while let Some(path) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                while let Some(input) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
                     if run.until.is_stopped() {
                         break;
                     }
-                    handle(pipeline, run, path, progress);
+                    handle(pipeline, run, input, remote, progress);
                     progress.inc(1);
                 }
             });
@@ -185,12 +285,17 @@ fn handle_all(pipeline: &Pipeline, run: &Run, files: &[PathBuf], progress: &Prog
     });
 }
 
-fn handle(pipeline: &Pipeline, run: &Run, path: &Path, progress: &ProgressBar) {
-    let object = ObjectRef::new("", path.to_string_lossy());
-    let report = if path.as_os_str() == "-" {
-        pipeline.object(run, &object, || Ok(BufReader::with_capacity(64 * 1024, io::stdin())))
-    } else {
-        pipeline.object(run, &object, || file::open(path))
+fn handle(pipeline: &Pipeline, run: &Run, input: &Input, remote: Option<&Remote>, progress: &ProgressBar) {
+    let named = |path: &Path| ObjectRef::new("", path.to_string_lossy());
+    let report = match input {
+        Input::File(path) if path.as_os_str() == "-" => {
+            pipeline.object(run, &named(path), || Ok(BufReader::with_capacity(64 * 1024, io::stdin())))
+        }
+        Input::File(path) => pipeline.object(run, &named(path), || file::open(path)),
+        Input::Object(object) => {
+            let nowhere = || ObjectFault::Read("not connected to S3".to_owned());
+            pipeline.object(run, object, || remote.ok_or_else(nowhere)?.open(object))
+        }
     };
     if let Status::Failed(fault) = &report.status {
         if matches!(fault, ObjectFault::Output(_)) && run.until.stopped.swap(true, Ordering::Relaxed) {
@@ -203,7 +308,7 @@ fn handle(pipeline: &Pipeline, run: &Run, path: &Path, progress: &ProgressBar) {
     }
 }
 
-fn progress(files: &[PathBuf]) -> ProgressBar {
+fn progress(files: &[Input]) -> ProgressBar {
     let hidden = !io::stderr().is_terminal() || files.len() < 2;
     let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(8) };
     let bar = ProgressBar::with_draw_target(Some(files.len() as u64), target);

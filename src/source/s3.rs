@@ -4,12 +4,15 @@
 use std::io::{self, BufRead, Read};
 use std::time::{Duration, Instant};
 
+use aws_config::SdkConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::SharedCredentialsProvider;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectError;
+#[cfg(feature = "cli")]
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Error;
 use aws_sdk_s3::primitives::ByteStream;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -24,20 +27,21 @@ const CHUNKS: usize = 4;
 const CONNECT: Duration = Duration::from_millis(3100);
 const FIRST_BYTE: Duration = Duration::from_secs(20);
 
-/// A client for the region and credentials of the environment, or of the role that these may take on to read.
-pub(crate) async fn client(custom_endpoint: bool, reader_role: Option<&str>) -> Client {
+/// Region, credentials and limits of the environment, for all services.
+pub(crate) async fn shared() -> SdkConfig {
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(FIRST_BYTE).build();
-    let shared = aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12()).timeout_config(timeouts).load().await;
-    let shared = match reader_role {
-        None => shared,
-        Some(role) => {
-            let role = AssumeRoleProvider::builder(role).session_name("iota").configure(&shared).build().await;
-            shared.into_builder().credentials_provider(SharedCredentialsProvider::new(role)).build()
-        }
-    };
+    aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12()).timeout_config(timeouts).load().await
+}
+
+/// A client of S3, with the credentials of the environment or of the role that these may take on to read.
+pub(crate) async fn client(shared: &SdkConfig, custom_endpoint: bool, reader_role: Option<&str>) -> Client {
+    let mut config = aws_sdk_s3::config::Builder::from(shared);
+    if let Some(role) = reader_role {
+        let role = AssumeRoleProvider::builder(role).session_name("iota").configure(shared).build().await;
+        config = config.credentials_provider(SharedCredentialsProvider::new(role));
+    }
     // An endpoint of one's own is rarely reachable as `bucket.endpoint`.
-    let config = aws_sdk_s3::config::Builder::from(&shared).force_path_style(custom_endpoint).build();
-    Client::from_conf(config)
+    Client::from_conf(config.force_path_style(custom_endpoint).build())
 }
 
 /// Starts reading an object. Must run on the async side; the reader is for a blocking thread.
@@ -52,6 +56,38 @@ pub(crate) async fn open(client: &Client, object: &ObjectRef, deadline: Option<I
     let (sender, receiver) = channel(CHUNKS);
     tokio::spawn(pump(body, sender));
     Ok(Body { receiver, runtime: Handle::current(), chunk: Vec::new().into(), deadline })
+}
+
+/// What stands under a prefix.
+#[cfg(feature = "cli")]
+pub(crate) struct Listing {
+    /// Prefixes up to the next `/`, where it was asked to stop there.
+    pub(crate) folders: Vec<String>,
+    /// Objects.
+    pub(crate) keys: Vec<String>,
+}
+
+/// Lists what is under a prefix: everything, or only down to the next `/`.
+#[cfg(feature = "cli")]
+pub(crate) async fn list(client: &Client, bucket: &str, prefix: &str, step: bool) -> Result<Listing, ObjectFault> {
+    let request = client.list_objects_v2().bucket(bucket).prefix(prefix);
+    let mut pages = request.set_delimiter(step.then(|| "/".to_owned())).into_paginator().send();
+    let mut listing = Listing { folders: Vec::new(), keys: Vec::new() };
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| list_fault(&error))?;
+        listing.folders.extend(page.common_prefixes().iter().filter_map(|found| found.prefix().map(str::to_owned)));
+        listing.keys.extend(page.contents().iter().filter_map(|found| found.key().map(str::to_owned)));
+    }
+    Ok(listing)
+}
+
+#[cfg(feature = "cli")]
+fn list_fault(error: &SdkError<ListObjectsV2Error>) -> ObjectFault {
+    match error.code() {
+        Some("NoSuchBucket") => ObjectFault::NotFound,
+        Some(code) => ObjectFault::Read(format!("{code}: {}", error.message().unwrap_or("no message"))),
+        None => ObjectFault::Read(DisplayErrorContext(error).to_string()),
+    }
 }
 
 type Chunk = io::Result<bytes::Bytes>;

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub(crate) mod aws;
+pub(crate) mod desk;
 pub(crate) mod server;
 
 /// A temporary folder with a folder of rules and a folder of logs.

@@ -206,14 +206,14 @@ pub(crate) fn notification(keys: &[&str]) -> Value {
     serde_json::json!({"Records": keys.iter().map(record).collect::<Vec<_>>()})
 }
 
-struct Request {
+pub(crate) struct Request {
     line: String,
     headers: String,
-    body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 /// Listens on a free port of loopback and answers one request per connection. Ends with the test's process.
-fn serve(answer: impl Fn(TcpStream, Request) + Send + Sync + 'static) -> String {
+pub(crate) fn serve(answer: impl Fn(TcpStream, Request) + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address").to_string();
     let answer = Arc::new(answer);
@@ -251,7 +251,7 @@ fn read_request(stream: &TcpStream) -> Option<Request> {
     Some(Request { line, headers, body })
 }
 
-fn respond(mut stream: &TcpStream, status: &str, headers: &str, body: &[u8]) {
+pub(crate) fn respond(mut stream: &TcpStream, status: &str, headers: &str, body: &[u8]) {
     let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n{headers}\r\n", body.len());
     let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
 }

@@ -65,6 +65,10 @@ MUTANTS = {
     "body_error_is_end": "a body that breaks off, or has the wrong checksum, ends there",
     "no_deadline": "the deadline is not looked at",
     "shallow_lines": "JSON lines may nest as deep as they like",
+    "unacknowledged_is_done": "nobody minds that alerts were not acknowledged",
+    "silence_is_consent": "an alert that the answer does not mention counts as acknowledged",
+    "sent_is_enough": "an object is said to be done while its alerts are on their way",
+    "never_again": "what was refused for the moment is not sent again, and nobody minds",
 }
 
 
@@ -90,8 +94,8 @@ PATCHES = [
     ),
     Patch(
         PIPELINE,
-        "        let index = self.counts.records;\n        self.counts.records += 1;\n",
-        "        let index = self.counts.records;\n        self.counts.records += 1;\n"
+        "        let index = self.counts.records + self.passed;\n        self.counts.records += 1;\n",
+        "        let index = self.counts.records + self.passed;\n        self.counts.records += 1;\n"
         f"        if ({on('skip_record')}) && index % 7 == 6 && bytes.len() % 2 == 0 {{\n"
         "            self.counts.records -= 1;\n            return Ok(());\n        }\n"
         f"        if ({on('count_unjudged')}) && index % 7 == 6 {{\n"
@@ -135,8 +139,8 @@ PATCHES = [
     ),
     Patch(
         POOL,
-        "            if job.blame(&death)? {\n",
-        f"            if job.blame(&death)? {{\n                if {on('skip_item_unseen')} {{\n"
+        "            if job.blame(&death)? == Blame::Proven {\n",
+        f"            if job.blame(&death)? == Blame::Proven {{\n                if {on('skip_item_unseen')} {{\n"
         "                    job.pending.pop_front();\n                }\n",
     ),
     Patch(
@@ -177,10 +181,10 @@ PATCHES = [
     ),
     Patch(
         "src/sink.rs",
-        "        self.out.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line).map_err(failed)\n",
+        "        self.out.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line).map_err(failed)?;\n",
         "        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);\n"
-        "        let written = out.write_all(&line).map_err(failed);\n"
-        f"        if {on('swallow_output')} {{ Ok(()) }} else {{ written }}\n",
+        "        let written = out.write_all(&line).map_err(failed);\n        drop(out);\n"
+        f"        if !({on('swallow_output')}) {{ written?; }}\n",
     ),
     Patch(
         "src/sink.rs",
@@ -222,6 +226,33 @@ PATCHES = [
         "src/source/s3.rs",
         "            Ok(None) => return,\n",
         f"            Ok(None) => return,\n            Err(_) if {on('body_error_is_end')} => return,\n",
+    ),
+    Patch(
+        PIPELINE,
+        "        delivered\n",
+        f"        if {on('unacknowledged_is_done')} {{ Ok(()) }} else {{ delivered }}\n",
+    ),
+    Patch(
+        "src/alerts_to/sqs.rs",
+        "        for failed in answer.failed() {\n",
+        f"        if {on('silence_is_consent')} {{ receipts.fill_with(|| Receipt::Acknowledged); }}\n"
+        "        for failed in answer.failed() {\n",
+    ),
+    Patch(
+        PIPELINE,
+        "                self.deliver()?;\n                repeats.settle(",
+        f"                if {on('sent_is_enough')} {{\n"
+        "                    let letters = std::mem::take(&mut self.letters);\n"
+        "                    let (alerts_to, run) = (self.pipeline.alerts_to.as_ref(), self.run);\n"
+        "                    let _ = self.pipeline.sink.flush();\n"
+        "                    let _ = (run, alerts_to.map(|to| to.deliver(&letters, Some(Instant::now()))));\n"
+        "                }\n                self.deliver()?;\n                repeats.settle(",
+    ),
+    Patch(
+        "src/alerts_to/mod.rs",
+        "                    Receipt::Later(cause) => {\n",
+        f"                    Receipt::Later(_) if {on('never_again')} => {{}}\n"
+        "                    Receipt::Later(cause) => {\n",
     ),
     Patch(
         "src/records.rs",

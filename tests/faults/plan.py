@@ -46,6 +46,26 @@ ANSWERS = [*SPOILT, "500", "503", "reset", "garbage", "slow_body"]
 # They take 20 s, the client's own limits for a body and for its first byte, so they are drawn seldom.
 LONG = ["long_stall", "long_silence"]
 
+# Where alerts must be acknowledged, and what is done there with one call.
+ALERTS_TO = {
+    "queue": "arn:aws:sqs:us-east-1:111122223333:alerts",
+    "fifo": "arn:aws:sqs:us-east-1:111122223333:alerts.fifo",
+    "bus": "arn:aws:events:us-east-1:111122223333:event-bus/alerts",
+}
+DESK = [
+    "desk_500",
+    "desk_throttles",
+    "desk_denies",
+    "desk_reset",
+    "desk_garbage",
+    "desk_silence",
+    "desk_says_nothing",
+    "desk_slow",
+    "desk_puts_off",
+    "desk_refuses",
+    "desk_forgets",
+]
+
 # What happens to the processes during one attempt.
 EVENTS = [
     "worker_killed_at_start",
@@ -139,6 +159,9 @@ class Plan:
     envelope: str
     units: list[Unit]
     events: list[Event]
+    # Where alerts must be acknowledged, if anywhere, and what the next calls meet there.
+    alerts_to: str = ""
+    misdeeds: list[str] = field(default_factory=list)
 
     def files(self) -> list[LogFile]:
         """Every log file of the run."""
@@ -147,6 +170,8 @@ class Plan:
     def shown(self) -> str:
         """For a person who looks into a failure."""
         lines = [f"seed {self.seed}; envelope {self.envelope}; events {self.events}"]
+        if self.alerts_to:
+            lines.append(f"  alerts to the {self.alerts_to}, which does {self.misdeeds}")
         for unit in self.units:
             for file in unit.files:
                 fates = {fate: file.count(fate) for fate in ("judged", "malformed", "oversize")}
@@ -167,21 +192,29 @@ def draw(seed: str, only: str | None = None) -> Plan:
     """The plan of a seed. `only` names the one fault that it shall have, at its first attempt."""
     rng = random.Random(seed)
     envelope = rng.choice(["s3", "s3", "sqs", "sqs", "sns", "eventbridge", "trail", "s3_batch", "logs"])
-    if only and only not in EVENTS and envelope == "logs":
+    if only and only in ANSWERS + LONG and envelope == "logs":
         envelope = "s3"
     count = 1 if envelope in ("eventbridge", "logs") else rng.randint(1, 4)
     events = _events(rng)
     if only:
         events = [Event(only, rng.randrange(30), 200)] if only in EVENTS else []
-    fatal = any(event.what in BY_RULE for event in events)
+    # One alert at least, where it matters.
+    fatal = any(event.what in BY_RULE for event in events) or only in DESK
     files: list[LogFile] = []
     for at in range(count):
         files.append(_log_file(rng, seed, at, envelope == "logs", files, fatal=fatal and at == 0))
     for file in files:
         drawn = _answers(rng)
         if envelope != "logs":
-            file.answers = drawn if only is None else [only] if only not in EVENTS else []
-    return Plan(seed, envelope, _units(rng, envelope, files), events)
+            file.answers = drawn if only is None else [only] if only in ANSWERS + LONG else []
+    plan = Plan(seed, envelope, _units(rng, envelope, files), events)
+    # Of its own, so that the rest of a seed's plan stays what it was before there was anybody to acknowledge alerts.
+    rng = random.Random(f"{seed}/desk")
+    if only in DESK or (rng.random() < 0.5 and only is None):
+        plan.alerts_to = rng.choice(list(ALERTS_TO))
+        drawn = [rng.choice(DESK) for _ in range(rng.choice([0, 0, 1, 1, 2, 4]))]
+        plan.misdeeds = drawn if only is None else [only]
+    return plan
 
 
 def _events(rng: random.Random) -> list[Event]:

@@ -4,16 +4,19 @@ A broken promise is an `AssertionError` that says what was expected and what cam
 """
 
 import base64
+import functools
 import gzip
 import json
 import signal
 import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote_plus
 
-from plan import BUCKET, SPOILT, Event, LogFile, Plan, Unit, marker
+from desk import Desk, Taken
+from plan import ALERTS_TO, BUCKET, SPOILT, Event, LogFile, Plan, Unit, marker
 from world import MARGIN_MS, Function, Json, Orders, World, signal_to
 
 # No attempt takes longer, however it is disturbed: three times the SDK's own limit of 20 s.
@@ -34,6 +37,8 @@ WATCHED = {
     "stdout_blocked",
     "stdout_closed_at_first_alert",
 }
+# A rule's own failure takes pairs: each is owned up to in a line.
+MAY_LOSE = ("rule_kills_worker_twice", "worker_killed_often")
 # An answer may be so late on a machine that is busy; the function stops 300 ms before its deadline.
 LATE_MS = 5_000
 
@@ -53,6 +58,8 @@ class Attempt:
     # How the last GET of each key was answered, and all misdeeds.
     served: dict[str, str]
     faults: list[str]
+    # What came where alerts must be acknowledged.
+    taken: Taken
 
 
 @dataclass
@@ -65,9 +72,21 @@ class Result:
     repeats: int = 0
 
 
+@functools.cache
+def desk() -> Desk:
+    """One for all plans of a process."""
+    return Desk()
+
+
 def play(plan: Plan, world: World) -> Result:
     """Plays a plan to its end."""
     result = Result()
+    at = {
+        "AWS_ENDPOINT_URL_SQS": f"http://{desk().address}",
+        "AWS_ENDPOINT_URL_EVENTBRIDGE": f"http://{desk().address}",
+    }
+    world.set(at | {"IOTA_ALERTS_TO": ALERTS_TO[plan.alerts_to]} if plan.alerts_to else {})
+    desk().expect(plan.misdeeds)
     world.s3.clear()
     for file in plan.files():
         world.s3.put(file.key, file.body, file.answers)
@@ -77,12 +96,15 @@ def play(plan: Plan, world: World) -> Result:
     for tries in range(MOST_ATTEMPTS):
         event = events.pop(0) if events else Event()
         calm = not events and not world.s3.left(file.key for unit in pending for file in unit.files)
+        # Who is sent nothing does nothing.
+        calm = calm and not (desk().left() and any(file.pairs() for unit in pending for file in unit.files))
         attempt = _attempt(plan, pending, event, world, tries)
         result.attempts += 1
         result.faults.update([event.what] if attempt.struck and event.what != "none" else [])
         result.faults.update(attempt.faults)
         seen.update(line["alert_id"] for line in attempt.lines if line["kind"] == "alert")
         _check_lines(plan, pending, attempt)
+        _check_taken(plan, pending, attempt)
         pending = _check_answer(plan, pending, attempt)
         if calm and event.what == "none":
             _expect_settled(pending)
@@ -93,7 +115,7 @@ def play(plan: Plan, world: World) -> Result:
             result.alerts, result.repeats = len(seen), seen.total() - len(seen)
             return result
     objects = [line for line in attempt.lines if line["kind"] == "object"]
-    left = world.s3.left(file.key for unit in pending for file in unit.files)
+    left = world.s3.left(file.key for unit in pending for file in unit.files) + desk().left()
     raise AssertionError(f"not settled after {MOST_ATTEMPTS} attempts; to come: {left}; of the last: {objects}")
 
 
@@ -189,10 +211,12 @@ def _attempt(plan: Plan, units: list[Unit], event: Event, world: World, tries: i
     struck = event.what != "worker_killed_while_idle" or _to_workers(function, signal.SIGKILL) > 0
     deadline_ms = _deadline(units, event, world, tries)
     world.s3.take_served()
+    desk().take()
     function.invoke(json.dumps(payload(plan, units)).encode(), deadline_ms)
     answer, done = _disturb(function, event)
     struck = struck and done and not (orders and orders.take_back())
     served, faults = world.s3.take_served()
+    taken, misdeeds = desk().take()
     expect(answer is not None or event.what.startswith("killed"), f"the function died of `{event.what}`")
     if event.what.startswith("killed"):
         answer = None
@@ -205,7 +229,7 @@ def _attempt(plan: Plan, units: list[Unit], event: Event, world: World, tries: i
     # A rule that failed often may be behind a fence for a minute, and nobody reads what is printed to nowhere.
     if "closed" in event.what or deaf or answer is None or event.what == "worker_killed_often":
         world.end()
-    return Attempt(event, lines, answer, deaf, struck, served, faults)
+    return Attempt(event, lines, answer, deaf, struck, served, faults + misdeeds, taken)
 
 
 def _orders(plan: Plan, event: Event, function: Function, world: World) -> Orders | None:
@@ -236,7 +260,10 @@ def _warm(function: Function) -> None:
 
 def _deadline(units: list[Unit], event: Event, world: World, tries: int) -> int:
     now = int(time.time() * 1000)
-    if {"stall", "silence"} & set(world.s3.left(file.key for unit in units for file in unit.files)):
+    if {"stall", "silence", "desk_silence"} & {
+        *world.s3.left(file.key for unit in units for file in unit.files),
+        *desk().left(),
+    }:
         # Nothing else ends the wait for a peer that is silent before its 20 s are over. Longer each time: a worker
         # that had no time to start has none at the next attempt either.
         return now + MARGIN_MS + 250 * (tries + 1)
@@ -342,7 +369,7 @@ def _check_lines(plan: Plan, units: list[Unit], attempt: Attempt) -> None:
         if line["kind"] == "rule_error":
             lost[line["rule_id"]] += line["count"]
     blind = sum(line["blind"] for line in attempt.lines if line["kind"] == "object")
-    may_lose = attempt.event.what in ("rule_kills_worker_twice", "worker_killed_often")
+    may_lose = attempt.event.what in MAY_LOSE
     # A rule may fail on what damaged bytes have made of a record.
     expect(
         may_lose or "damaged_bytes" in attempt.faults or not lost, f"rules failed: {lost}, by `{attempt.event.what}`"
@@ -375,6 +402,35 @@ def _check_lines(plan: Plan, units: list[Unit], attempt: Attempt) -> None:
                 # All of its records stand before the damage.
                 missing = Counter(rule for rule, _ in file.pairs() - told)
                 expect(may_lose or not missing, f"{line['key']} is damaged behind its records; {missing} are missing")
+
+
+def _check_taken(plan: Plan, units: list[Unit], attempt: Attempt) -> None:
+    """What must be acknowledged was, before its object was called done; and nothing else was sent."""
+    if not plan.alerts_to:
+        expect(not attempt.taken.alerts, f"nobody asked for these: {attempt.taken.alerts}")
+        return
+    files = {file.key: file for unit in units for file in unit.files}
+    # What was still in the pipe when the function ended, or when nobody read any more, went unread.
+    read = attempt.answer is not None and not attempt.deaf and "closed" not in attempt.event.what
+    printed = [line for line in attempt.lines if line["kind"] == "alert"]
+    told = {line["match_id"] for line in printed}
+    for alert in attempt.taken.alerts:
+        file = files.get(alert["log"]["key"])
+        pair = alert["rule_id"], alert["match_id"]
+        strange = file is None or (pair not in file.pairs() and "damaged_bytes" not in file.answers)
+        expect(not strange, f"an alert that nobody expects was sent: {alert}")
+        expect(not read or alert["match_id"] in told, f"it was sent and not printed: {alert}")
+    for line in attempt.lines:
+        file = files.get(line.get("key", ""))
+        if line["kind"] != "object" or file is None or (line["status"] != "done" and line["error"] != file.damage):
+            continue
+        pairs = {match for _, match in file.pairs()}
+        if attempt.event.what in MAY_LOSE or line["status"] != "done":
+            # Another file may have told what was lost of this one.
+            pairs &= {alert["match_id"] for alert in printed if alert["log"]["key"] == file.key}
+        at = datetime.fromisoformat(line["timestamp"]).timestamp() + 0.001
+        late = [match for match in pairs if attempt.taken.acknowledged.get(match, float("inf")) > at]
+        expect(not late, f"{line['key']} is {line['status']}, and these are not acknowledged: {late}")
 
 
 def _check_account(line: Json, file: LogFile) -> None:

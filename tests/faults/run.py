@@ -17,7 +17,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from plan import ANSWERS, EVENTS, draw
+from plan import ANSWERS, DESK, EVENTS, draw
 from play import Result, play
 from world import World, binaries, compile_rules
 
@@ -39,7 +39,7 @@ def main() -> int:
     options = parser.parse_args()
     tasks: list[Task] = [(f"{options.seed}/{n}", None) for n in range(options.runs)]
     if options.each:
-        tasks += [(f"each-{options.seed}/{fault}", fault) for fault in EVENTS + ANSWERS]
+        tasks += [(f"each-{options.seed}/{fault}", fault) for fault in EVENTS + ANSWERS + DESK]
     if options.run:
         only = options.run.split("/", 1)[1] if options.run.startswith("each-") else None
         tasks = [(options.run, only)]

@@ -303,7 +303,9 @@ def _reset(peer: socket.socket) -> None:
 class Function:
     """One execution environment: a `bootstrap`, its Runtime API, and its standard output."""
 
-    def __init__(self, bootstrap: Path, folder: Path, s3: str, stdout: str | None = None) -> None:
+    def __init__(
+        self, bootstrap: Path, folder: Path, s3: str, settings: dict[str, str], stdout: str | None = None
+    ) -> None:
         self._invocations: queue.Queue[tuple[bytes, int] | None] = queue.Queue()
         self._answers: queue.Queue[tuple[bool, Any]] = queue.Queue()
         # A byte on this pipe for every answer, so that one `poll` waits for everything.
@@ -325,7 +327,7 @@ class Function:
         with self.stderr.open("wb") as stderr:
             self.process = subprocess.Popen(
                 [bootstrap],
-                env=self._environment(folder, s3),
+                env=self._environment(folder, s3) | settings,
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=end,
@@ -485,8 +487,15 @@ class World:
     def __init__(self, bootstrap: Path, folder: Path, s3: S3 | None = None) -> None:
         self._bootstrap, self.folder = bootstrap, folder
         self._function: Function | None = None
+        self._settings: dict[str, str] = {}
         self.s3 = s3 or S3()
         self.starts = 0
+
+    def set(self, settings: dict[str, str]) -> None:
+        """What functions are started with, besides the usual; one that was started otherwise is ended."""
+        if settings != self._settings:
+            self.end()
+            self._settings = settings
 
     def function(self) -> Function:
         """The function that is running, or a new one."""
@@ -498,7 +507,7 @@ class World:
         """A new function, in place of any other."""
         self.end()
         self.starts += 1
-        self._function = Function(self._bootstrap, self.folder, self.s3.address, stdout)
+        self._function = Function(self._bootstrap, self.folder, self.s3.address, self._settings, stdout)
         return self._function
 
     def end(self) -> None:

@@ -20,6 +20,7 @@ from transform import ROOT, Json, source, translated
 FILTER = '{ $.kind = "alert" || $.kind = "rule_error" || $.kind = "health" }'
 EXISTING = "our-trail"
 TOPIC = "arn:aws:sns:us-east-1:111122223333:trail"
+BUS = "arn:aws:events:us-east-1:111122223333:event-bus/security"
 KEY = "arn:aws:kms:us-east-1:111122223333:key/1a2b"
 
 SOURCE = source()
@@ -60,6 +61,7 @@ EXTRAS: tuple[Json, ...] = (
     {"EndpointVpcId": "vpc-1", "EndpointRouteTableIds": "rtb-1,rtb-2"},
     {"LogsKmsKeyArn": KEY, "QueueKmsKeyArn": KEY},
     {"CodeSigningConfigArn": "arn:aws:lambda:us-east-1:111122223333:code-signing-config:csc-1"},
+    {"AlertsTo": BUS},
     {"Canary": "off"},
     {"ReaderRoleArn": "arn:aws:iam::999988887777:role/iota-log-reader"},
 )
@@ -217,6 +219,18 @@ def the_function_is_the_wrapper() -> None:
     equal(len(function["Layers"]), 2)
 
 
+def alerts_go_where_the_role_may_send_them() -> None:
+    """The setting is the parameter, there only if it was given, and takes queues and buses alone."""
+    variables = lambda chosen: Stack(chosen).resources["Detect"]["Properties"]["Environment"]["Variables"]  # noqa: E731
+    equal("IOTA_ALERTS_TO" in variables({}), False)
+    equal(variables({"AlertsTo": BUS})["IOTA_ALERTS_TO"], BUS)
+    pattern = SOURCE["Parameters"]["AlertsTo"]["AllowedPattern"]
+    for good in ("", BUS, "arn:aws-cn:sqs:cn-north-1:111122223333:alerts.fifo"):
+        equal((good, bool(re.fullmatch(pattern, good))), (good, True))
+    for bad in (TOPIC, "alerts", BUS.replace("event-bus", "rule"), "arn:aws:sqs:us-east-1:111122223333:*"):
+        equal((bad, bool(re.fullmatch(pattern, bad))), (bad, False))
+
+
 def no_line_is_dropped() -> None:
     """JSON logs into our own group, nothing filtered by level, kept for a while and beyond the stack's end."""
     stack = Stack({"LogsKmsKeyArn": KEY, "AlertRetentionDays": 365})
@@ -281,6 +295,8 @@ def the_role_can_do_little() -> None:
     for chosen, named in ((EXTRAS[-1], reader), ({}, None)):
         variables = Stack(chosen).resources["Detect"]["Properties"]["Environment"]["Variables"]
         equal(variables.get("IOTA_READER_ROLE_ARN"), named)
+    rights = check({"AlertsTo": BUS}, base | {"DeliverAlerts": ["sqs:SendMessage", "events:PutEvents"]})
+    equal(rights["DeliverAlerts"]["Resource"], BUS)
     rights = Stack(EXTRAS[10]).statements()
     equal((rights["FunctionMakesNone"]["Effect"], rights["FunctionMakesNone"]["Action"]), ("Deny", "ec2:*"))
 
@@ -465,6 +481,7 @@ CHECKS: tuple[Callable[[], None], ...] = (
     a_choice_that_cannot_be_is_refused,
     only_what_was_asked_for_is_made,
     the_function_is_the_wrapper,
+    alerts_go_where_the_role_may_send_them,
     no_line_is_dropped,
     the_siem_gets_what_people_must_see,
     the_role_can_do_little,
