@@ -5,6 +5,7 @@ The Runtime API is our own so that a deadline can be a real one; the emulator us
 
 import json
 import queue
+import sys
 import threading
 import time
 import uuid
@@ -38,6 +39,11 @@ class _Server(ThreadingHTTPServer):
     def __enter__(self) -> Self:
         threading.Thread(target=self.serve_forever, daemon=True).start()
         return self
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Tell, unless the function was ended while it was being served."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
