@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
+from urllib.request import Request, urlopen
 
 import pytest
 from stubs import RuntimeApi
@@ -125,6 +126,8 @@ def endpoint() -> Iterator[str]:
     server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
+    # All servers of one process share one account, and other tests have left things in it.
+    urlopen(Request(f"http://{host}:{port}/moto-api/reset", method="POST"), timeout=10).close()
     s3 = boto3.client(
         "s3",
         endpoint_url=f"http://{host}:{port}",
