@@ -118,7 +118,7 @@ class Bench:
 
     def reference(self, logs: list[Path], every: int) -> float:
         """Return the CPU seconds that panther_core takes for all records, from those that it was given."""
-        command = [self.python, ROOT / "benches" / "panther_core.py", "--panther-analysis", self.clone]
+        command = [self.python, ROOT / "benches" / "reference.py", "--panther-analysis", self.clone]
         done = subprocess.run([*command, "--every", str(every), *logs], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             sys.exit(f"panther_core: {done.stderr.strip()[-2000:]}")

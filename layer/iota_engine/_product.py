@@ -12,6 +12,7 @@ from iota_engine import ENGINE_VERSION
 from iota_engine._exceptions import expired
 from iota_engine._importpass import site_folders
 from iota_engine._site_module import MODULE, source
+from iota_engine.conditions._forms import NEVER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def report(rules: list[Candidate], found: Found, digest: str) -> dict[str, Any]:
         "failed": _sorted(found.failed),
         "listed": _sorted(found.listed),
         "unconditioned": open_rules,
+        "never": [candidate.entry["id"] for candidate in rules if candidate.entry["condition"] == NEVER],
         "site": site_folders(),
         "inputs": found.tree.inputs(),
     }

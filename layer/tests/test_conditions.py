@@ -338,6 +338,13 @@ def test_a_try_lets_only_what_it_catches_go_on():
     assert "T" not in outcomes(condition, '{"n": "x"}')
 
 
+def test_a_rule_that_can_never_match():
+    """It is not asked, unless it may raise: that should be seen."""
+    assert compiled(rule("return event.get('n') == 'x' and False")) == {"op": "never"}
+    assert compiled(rule("return event['n'] == 'x' and False"))["op"] == "anything"
+    assert compiled(rule("raise ValueError"))["op"] == "anything"
+
+
 def test_a_rule_that_branches_without_end():
     """A rule that is too large to follow is asked about everything."""
     lines = "".join(f"if event.get('k{at}') == 'x':\n    v += 1\n" for at in range(40))

@@ -47,6 +47,8 @@ pub(super) struct Report {
     pub(super) failed: Vec<crate::rulepack::Unloaded>,
     pub(super) listed: Vec<crate::rulepack::Unloaded>,
     pub(super) unconditioned: Vec<Unconditioned>,
+    /// Rules that can't match, whatever comes.
+    pub(super) never: Vec<String>,
     /// What it has looked at; `None` if that can't be told.
     inputs: Option<Inputs>,
     pub(super) own: Own,

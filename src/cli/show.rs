@@ -58,6 +58,11 @@ pub(super) fn compiled(report: &Report, target: &Path, verbose: bool) {
         if report.failed.is_empty() { String::new() } else { format!(", {} not loaded", report.failed.len()) },
         &report.digest[..report.digest.len().min(12)],
     ));
+    for id in &report.never {
+        note(&format!(
+            "`{id}` can't match any event as it stands; is a value of `site.yml` missing, or a test inverted?"
+        ));
+    }
 }
 
 /// What the organisation's own files change, and what rules would like to know.

@@ -69,6 +69,8 @@ class Conditions:
         touched = forms.choose(walk.touching)
         found = forms.choice(touched, forms.anything(f"{walk.why}; it outlives the call, which must be made"), found)
         if not forms.may_hold(found):
+            if not forms.may_raise(found):
+                return forms.NEVER
             # It is asked all the same: what it does instead of matching should be seen.
             return forms.anything(f"line {line}: it can never match")
         if forms.size(found) > _MAX_SIZE:

@@ -1,6 +1,6 @@
 """panther_core's time: CPU seconds that the reference implementation takes for every so many-th record of some logs.
 
-    PYTHON benches/panther_core.py --panther-analysis DIR --every N LOGS [LOGS ...]
+    PYTHON benches/reference.py --panther-analysis DIR --every N LOGS [LOGS ...]
 
 PYTHON has tests/conformance/requirements.txt installed. Prints one JSON object: `records` and `cpu_s`. Reading the
 records is not counted, nor loading the rules.
