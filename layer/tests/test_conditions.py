@@ -338,6 +338,25 @@ def test_a_try_lets_only_what_it_catches_go_on():
     assert "T" not in outcomes(condition, '{"n": "x"}')
 
 
+def test_a_rule_that_nests_deep():
+    """No condition is deeper than what every reader of JSON takes."""
+    lines = "".join(f"{'    ' * at}if event.get('k{at}') == 'x' or event.get('l{at}'):\n" for at in range(15))
+    nested = "event.get('a') == 'x'"
+    for at in range(90):
+        nested = f"({nested}) {'and' if at % 2 else 'or'} event.get('k{at}') == 'x'"
+    for body in (f"return {nested}", f"{lines}{'    ' * 15}return {nested}\nreturn False"):
+        found = compiled(rule(body))
+        assert _nesting(json.dumps(found)) < 120
+
+
+def _nesting(text):
+    deepest = depth = 0
+    for char in text:
+        depth += (char in "[{") - (char in "]}")
+        deepest = max(deepest, depth)
+    return deepest
+
+
 def test_a_rule_that_can_never_match():
     """It is not asked, unless it may raise: that should be seen."""
     assert compiled(rule("return event.get('n') == 'x' and False")) == {"op": "never"}

@@ -35,7 +35,7 @@ MUTANTS = [
     ("_compare", "    if isinstance(left, Test) and isinstance(right, Const) and isinstance(right.value, bool):\n        return left.condition if right.value", "    if isinstance(left, Test) and isinstance(right, Const):\n        return left.condition if right.value", "a test equals any truthy value"),
     ("_collections", "not (of.is_event and key.lower() in _ADDED)", "True", "members that the engine adds"),
     ("_collections", "groups or [(NONE, [])]", "groups", "a list is looked up in an empty dict"),
-    ("_expressions", "replace(each, truth=is_true)", "replace(each, truth=not is_true)", "what `and` gives if it gives its first"),
+    ("_expressions", "Const(not is_and) if isinstance(each, Test)", "Const(is_and) if isinstance(each, Test)", "what `and` gives if it gives its first"),
     ("_expressions", "name not in frame.steady or is_own(value)", "is_own(value)", "closures see a name as it was"),
     ("_expressions", "    inner = frame.branch() if is_binding else frame", "    inner = frame", "`:=` binds where it is not come to"),
     ("_expressions", 'return frame.unknown(node, f"`{name}` is used up by its first use; use a list")', "return found", "a generator is used twice"),

@@ -7,7 +7,6 @@ change something that later calls see is noted with the path that leads to it.
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
 
 from iota_engine.conditions import _forms as forms
 from iota_engine.conditions._collections import arithmetic, attribute, collection, dictionary, subscript, text
@@ -169,15 +168,9 @@ def _logic(nodes: list[ast.expr], frame: Frame, *, is_and: bool) -> Value:
     if isinstance(found, Test) and _is_bool(other):
         join = forms.conjunction if is_and else forms.disjunction
         return Test(join((test, truth(other, frame))))
-    first = leaves(found, lambda each: _decided(each, is_true=not is_and))
+    # A test that was asked for its truth is that truth to what follows.
+    first = leaves(found, lambda each: Const(not is_and) if isinstance(each, Test) else each)
     return either(test, other, first) if is_and else either(test, first, other)
-
-
-def _decided(each: Value, *, is_true: bool) -> Value:
-    """Return a value that was asked for its truth, as what follows sees it."""
-    if isinstance(each, Test):
-        return Const(is_true)
-    return replace(each, truth=is_true) if isinstance(each, Unknown) and not each.shared else each
 
 
 # Defaults that have no effect of their own.

@@ -187,6 +187,14 @@ def size(condition: Condition) -> int:
     return 1 + sum(map(size, parts)) + (size(condition["where"]) if "where" in condition else 0)
 
 
+def depth(condition: Condition) -> int:
+    """Return how deep the parts of a condition lie in each other."""
+    inner = condition.get("of")
+    parts = [inner] if isinstance(inner, dict) else list(inner or [])
+    parts += [condition["where"]] if "where" in condition else []
+    return 1 + max(map(depth, parts), default=0)
+
+
 def is_of_item(condition: Condition) -> bool:
     """Tell whether a condition speaks of the item of a loop that it is not itself."""
     inner = condition.get("of")

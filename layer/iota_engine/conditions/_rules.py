@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # A condition that is larger costs more than the rule it saves.
 _MAX_SIZE = 3000
+# A level is a list in an object, and readers of JSON stop at 128.
+_MAX_DEPTH = 50
 
 
 class Conditions:
@@ -73,7 +75,7 @@ class Conditions:
                 return forms.NEVER
             # It is asked all the same: what it does instead of matching should be seen.
             return forms.anything(f"line {line}: it can never match")
-        if forms.size(found) > _MAX_SIZE:
+        if forms.size(found) > _MAX_SIZE or forms.depth(found) > _MAX_DEPTH:
             return forms.anything(f"line {line}: its condition is too large; split the rule or use a table")
         return found
 

@@ -46,10 +46,8 @@ def truth(value: Value, frame: Frame) -> Condition:
             return forms.choice(value.test, truth(value.yes, frame), truth(value.no, frame))
         case Raised():
             return forms.RAISES
-        case Unknown(truth=None):
-            return forms.anything(value.reason)
         case Unknown():
-            return forms.ALWAYS if value.truth else forms.NEVER
+            return forms.anything(value.reason)
         case Several():
             return forms.ALWAYS if value.items else forms.NEVER
         case Function() | Opaque() | Stream():

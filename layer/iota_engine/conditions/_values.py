@@ -134,13 +134,12 @@ class Raised(Value):
 class Unknown(Value):
     """Not understood, and why. `shared`: it outlives the call, so touching it may change what later calls see.
 
-    `own`: a list, dict or set that this very call has made. `truth`: its truth, where that is known all the same.
+    `own`: a list, dict or set that this very call has made.
     """
 
     reason: str
     shared: bool = False
     own: bool = False
-    truth: bool | None = None
 
 
 NONE = Const(None)
