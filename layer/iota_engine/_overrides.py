@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from iota_engine._found import Candidate, Found
     from iota_engine._site import Site
 
+    # A module, and a name in it.
+    _Name = tuple[str, str]
+    # What a file imports, by its names in it: members of modules, and modules.
+    _Imports = tuple[dict[str, _Name], dict[str, str]]
+
 
 def apply(site: Site, found: Found) -> list[dict[str, Any]]:
     """Change the rules that the site speaks of and return what was changed; raises `NotRight`.
@@ -86,48 +91,68 @@ def _put(candidate: Candidate, change: dict[str, Any], file: str, problems: Prob
 def wants(site: Site, rules: list[Candidate], helpers: dict[str, ast.Module]) -> list[dict[str, Any]]:
     """Return the values of the site that are not set, each with the rules that ask for it."""
     wanted: dict[str, list[str]] = {}
+    uses = _Uses(helpers)
     for candidate in rules:
-        for value in sorted({NAMES[name] for name in _Uses(helpers).of(candidate.syntax) if name in NAMES}):
+        for value in sorted({NAMES[name] for name in uses.of(candidate.syntax) if name in NAMES}):
             if not getattr(site, value):
                 wanted.setdefault(value, []).append(str(candidate.entry["id"]))
     return [{"value": value, "rules": ids} for value, ids in sorted(wanted.items())]
 
 
 class _Uses:
-    """Follows a file to the names of `iota_site` that its functions come to, through functions of helpers."""
+    """Follows files to the names of `iota_site` that their functions come to, through functions of helpers."""
 
     def __init__(self, helpers: dict[str, ast.Module]) -> None:
         self._helpers = helpers
-        self._seen: set[tuple[str, str]] = set()
-        self._found: set[str] = set()
+        # What each name of a helper uses itself, and what each helper imports: many rules come to the same ones.
+        self._known: dict[_Name, set[_Name]] = {}
+        self._imported: dict[str, _Imports] = {}
 
     def of(self, tree: ast.Module) -> set[str]:
         """Return the names."""
-        self._follow("", tree, tree.body)
-        return self._found
+        found: set[str] = set()
+        seen: set[_Name] = set()
+        pending = list(_used("", tree.body, _imports(tree)))
+        while pending:
+            at = pending.pop()
+            module, name = at
+            if module == MODULE:
+                found.add(name)
+            elif at not in seen:
+                seen.add(at)
+                pending += self._used_by(module, name)
+        return found
 
-    def _follow(self, module: str, tree: ast.Module, nodes: Iterable[ast.AST]) -> None:
-        members, modules = _imports(tree)
-        for node in (inner for outer in nodes for inner in ast.walk(outer)):
-            if isinstance(node, ast.Name):
-                if node.id in members:
-                    self._take(*members[node.id])
-                elif module:
-                    self._take(module, node.id)
-            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
-                self._take(modules[node.value.id], node.attr)
-
-    def _take(self, module: str, name: str) -> None:
-        if module == MODULE:
-            self._found.add(name)
-        elif (module, name) not in self._seen and (tree := self._helpers.get(module)) is not None:
-            self._seen.add((module, name))
-            self._follow(module, tree, [node for node in tree.body if name in _bound(node)])
+    def _used_by(self, module: str, name: str) -> set[_Name]:
+        at = module, name
+        if at not in self._known:
+            tree = self._helpers.get(module)
+            if tree is None:
+                return set()
+            if module not in self._imported:
+                self._imported[module] = _imports(tree)
+            nodes = [node for node in tree.body if name in _bound(node)]
+            self._known[at] = _used(module, nodes, self._imported[module])
+        return self._known[at]
 
 
-def _imports(tree: ast.Module) -> tuple[dict[str, tuple[str, str]], dict[str, str]]:
-    """Return what a file imports: members of modules, and modules, by their names in it."""
-    members: dict[str, tuple[str, str]] = {}
+def _used(module: str, nodes: Iterable[ast.AST], imports: _Imports) -> set[_Name]:
+    """Return the names of modules that come up below `nodes`, those of `module` itself included if it is a helper."""
+    members, modules = imports
+    used: set[_Name] = set()
+    for node in (inner for outer in nodes for inner in ast.walk(outer)):
+        if isinstance(node, ast.Name):
+            if node.id in members:
+                used.add(members[node.id])
+            elif module:
+                used.add((module, node.id))
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
+            used.add((modules[node.value.id], node.attr))
+    return used
+
+
+def _imports(tree: ast.Module) -> _Imports:
+    members: dict[str, _Name] = {}
     modules: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
