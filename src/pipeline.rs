@@ -172,6 +172,7 @@ impl Pipeline {
             memory_bytes: config.worker_memory_bytes,
             sandbox: config.sandbox,
             site,
+            signals: sink.wants(Kind::Signal),
             notice: {
                 let (sink, pack) = (Arc::clone(&sink), Arc::clone(&pack));
                 Box::new(move |notice| observe::notice(&sink, &pack, &notice))

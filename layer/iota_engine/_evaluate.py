@@ -41,6 +41,8 @@ class Evaluator:
         self._sources = sources
         # How often each rule has timed out in the batch at hand.
         self.timeouts: dict[int, int] = {}
+        # Whether anybody reads what a match says of a rule that never alerts.
+        self.signals = True
 
     @calls_rules
     def run(self, item: int, plan: Plan, event: Event, verdicts: list[tuple[int, str]]) -> None:
@@ -99,7 +101,7 @@ class Evaluator:
         """Ask a matching rule's other functions; what fails gets the default of the rule's form and is told."""
         answers: dict[str, Any] = {}
         errors: list[Failure] = []
-        for name in rule.functions:
+        for name in rule.functions if rule.alerts or self.signals else ():
             self._cell.move(OTHER)
             try:
                 answers[name] = ask(rule, name, event)

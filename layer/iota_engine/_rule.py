@@ -54,6 +54,7 @@ class Rule:
         self.id: str = entry["id"]
         self.is_panther = entry["form"] == "panther"
         self.path: str = entry["path"]
+        self.alerts: bool = entry.get("create_alert", True)
         self.severity: str = entry["severity"]
         self.filters: list[Any] = entry.get("inline_filters") or []
         stem = self.path.rpartition("/")[2].removesuffix(".py")

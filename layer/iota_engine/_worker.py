@@ -66,6 +66,7 @@ class Worker:
         self._rules.append(Canary(len(self._rules)))
         self._model: DataModel | None = choose_model(pack["data_models"], CLOUDTRAIL, self._sources)
         self._evaluator = Evaluator(self._rules, self._cell, self._clock, self._sources)
+        self._evaluator.signals = start.get("signals", True)
         sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "supplied")]
         sys.path += [folder for folder in start.get("site") or [] if folder not in sys.path]
         sys.meta_path.append(Helpers(self._sources))

@@ -136,6 +136,16 @@ def test_panther_defaults(shared_engine, case):
     assert [error["phase"] for error in verdict["errors"]] == failed
 
 
+def test_a_rule_that_never_alerts_is_asked_for_no_more_than_its_verdict(make_engine):
+    """With `signals` false its other functions are not called; those of rules that alert are."""
+    source = "def rule(e): return True\ndef title(e): return 'asked'\n"
+    files = panther(source, name="A", file="a.py") | panther(source, name="S", file="s.py", more="CreateAlert: false")
+    for signals, expected in ((False, ["asked", "S"]), (True, ["asked", "asked"])):
+        engine = make_engine(files, greet=False)
+        engine.greet(signals=signals)
+        assert [verdict["title"] for verdict in engine.verdicts({})] == expected
+
+
 def test_panther_functions_run_in_order_right_after_rule(make_panther):
     """Each function runs once per match, in Panther's order, before the next event's `rule()`."""
     names = ["title", "description", "reference", "severity", "runbook", "destinations", "dedup", "unique"]

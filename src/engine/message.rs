@@ -29,6 +29,8 @@ pub(super) struct Start<'a> {
     pub(super) cell: &'a Path,
     pub(super) limits: Limits,
     pub(super) site: &'a [String],
+    /// What a match says is wanted of rules that never alert, too.
+    pub(super) signals: bool,
     /// What the engine is to have the kernel deny itself; `None`: nothing.
     pub(super) confine: Option<&'a Confine>,
     /// Ends every reply after the hello, so that a rule that finds the pipe can't answer in the engine's name.

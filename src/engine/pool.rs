@@ -39,6 +39,8 @@ pub(crate) struct PoolSettings {
     pub(crate) sandbox: Sandbox,
     /// Folders of third-party packages, for the end of a worker's `sys.path`.
     pub(crate) site: Vec<String>,
+    /// Signals are printed: rules that never alert are asked for a title and the rest, too.
+    pub(crate) signals: bool,
     /// Told what people should know.
     pub(crate) notice: Box<dyn Fn(Notice<'_>) + Send + Sync>,
 }
@@ -179,6 +181,7 @@ impl Pool {
             digest: pack.digest.clone(),
             limits,
             site: settings.site.clone(),
+            signals: settings.signals,
             ladder,
         };
         let strict = settings.sandbox == Sandbox::Require;

@@ -39,6 +39,7 @@ pub(super) struct Welcome {
     pub(super) digest: String,
     pub(super) limits: Limits,
     pub(super) site: Vec<String>,
+    pub(super) signals: bool,
     pub(super) ladder: Ladder,
 }
 
@@ -154,6 +155,7 @@ impl Worker {
             cell,
             limits: welcome.limits,
             site: &welcome.site,
+            signals: welcome.signals,
             confine: welcome.ladder.confine(),
             seal: &seal,
         });

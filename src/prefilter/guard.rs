@@ -11,19 +11,24 @@ use super::program::{NodeId, Program, Test};
 
 /// More would be looked at in vain: most records fail at the first.
 const GUARDS: usize = 3;
+/// Where one of more tests would do, they rule out too little.
+const ALTERNATIVES: usize = 3;
+/// So many of a condition's parts are remembered on the way: alternatives multiply.
+const KEPT: usize = 16;
 
-/// A test, and the outcome that it must be able to have.
-pub(super) type Guard = (NodeId, Outcomes);
+/// Tests, each with an outcome: one of them must be able to have its own.
+pub(super) type Guard = Box<[(NodeId, Outcomes)]>;
 
 /// The guards of a condition.
 pub(super) fn guards(program: &Program, condition: NodeId) -> Box<[Guard]> {
     let of_test = |node, test: &Test, _, outcome: Outcomes| {
-        rank(test, outcome)
-            .map_or_else(Guards::nothing, |rank| Guards(Some(BTreeSet::from([(rank, node, outcome == Outcomes::T)]))))
+        let alone = |rank| Clause::of(BTreeSet::from([(rank, node, outcome == Outcomes::T)]));
+        rank(test, outcome).map_or_else(Guards::nothing, |rank| Guards(Some(BTreeSet::from([alone(rank)]))))
     };
     let Guards(found) = needs(program, condition, Outcomes::T, &of_test);
     let outcome = |is_true| if is_true { Outcomes::T } else { Outcomes::F };
-    found.unwrap_or_default().into_iter().take(GUARDS).map(|(_, node, on)| (node, outcome(on))).collect()
+    let guard = |clause: Clause| clause.tests.into_iter().map(|(_, node, on)| (node, outcome(on))).collect();
+    found.unwrap_or_default().into_iter().take(GUARDS).map(guard).collect()
 }
 
 /// How early to look at a test; `None` if it rules out too little for what it costs.
@@ -36,9 +41,42 @@ fn rank(test: &Test, outcome: Outcomes) -> Option<u8> {
     }
 }
 
-/// Tests that must come out so, the best first; `None` if there is no such record.
+/// Tests, each with the rank it has and the truth it is about: one of them must come out so. The best clause is the
+/// least: what one test says, before what one of two says.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Clause {
+    alternatives: usize,
+    tests: BTreeSet<(u8, NodeId, bool)>,
+}
+
+impl Clause {
+    fn of(tests: BTreeSet<(u8, NodeId, bool)>) -> Self {
+        Self { alternatives: tests.len(), tests }
+    }
+
+    /// What is left to say if one of the two holds; `None` if that is nothing, or too little.
+    fn or(&self, other: &Self) -> Option<Self> {
+        let both = Self::of(self.tests.union(&other.tests).copied().collect());
+        let always = both.tests.iter().any(|&(rank, node, on)| both.tests.contains(&(rank, node, !on)));
+        (!always && both.alternatives <= ALTERNATIVES).then_some(both)
+    }
+}
+
+/// What must hold, the best first; `None` if there is no such record.
 #[derive(Clone)]
-struct Guards(Option<BTreeSet<(u8, NodeId, bool)>>);
+struct Guards(Option<BTreeSet<Clause>>);
+
+impl Guards {
+    fn best(clauses: BTreeSet<Clause>) -> Self {
+        let mut best = BTreeSet::<Clause>::new();
+        for clause in clauses {
+            if best.len() < KEPT && best.iter().all(|better| !better.tests.is_subset(&clause.tests)) {
+                best.insert(clause);
+            }
+        }
+        Self(Some(best))
+    }
+}
 
 impl Need for Guards {
     fn nothing() -> Self {
@@ -50,16 +88,15 @@ impl Need for Guards {
     }
 
     fn both(self, other: Self) -> Self {
-        Self(self.0.zip(other.0).map(|(mut a, b)| {
-            a.extend(b);
-            a
-        }))
+        let (Some(mut a), Some(b)) = (self.0, other.0) else { return Self::impossible() };
+        a.extend(b);
+        Self::best(a)
     }
 
     fn either(self, other: Self) -> Self {
-        Self(match (self.0, other.0) {
-            (Some(a), Some(b)) => Some(a.intersection(&b).copied().collect()),
-            (a, b) => a.or(b),
-        })
+        match (self.0, other.0) {
+            (Some(a), Some(b)) => Self::best(a.iter().flat_map(|a| b.iter().filter_map(|b| a.or(b))).collect()),
+            (a, b) => Self(a.or(b)),
+        }
     }
 }

@@ -122,11 +122,11 @@ impl Prefilter {
         let Some((mut evaluation, found)) = self.read(scratch, record) else { return Candidates::All };
         let mut look_at = |evaluation: &mut Evaluation<'_>, rule: u32| {
             // A test that is sure to raise rules nothing out: the rule may be sure to raise with it.
-            let mut passes = |&(test, wanted): &Guard| {
+            let mut passes = |&(test, wanted): &(NodeId, Outcomes)| {
                 let found = evaluation.outcomes(test);
                 found.may(wanted) || found == Outcomes::R
             };
-            if self.guards[rule as usize].iter().all(&mut passes)
+            if self.guards[rule as usize].iter().all(|any_of| any_of.iter().any(&mut passes))
                 && evaluation.outcomes(self.rules[rule as usize]).is_asked()
             {
                 found.push(rule);

@@ -175,12 +175,35 @@ fn number<T: Eq + Hash>(known: &mut Interned<T>, thing: T) -> u32 {
     known.insert_full(thing).0 as u32
 }
 
+/// A term that is one look-up in the event by keys, as most are.
+pub(super) struct Direct {
+    /// The paths of the objects that it leads through.
+    pub(super) through: Box<[u32]>,
+    pub(super) at: u32,
+    pub(super) default: Const,
+}
+
+impl Direct {
+    fn new(term: &Term) -> Option<Self> {
+        let (keys, default) = match &*term.steps {
+            [Step::Get { key, default, .. }] => (std::slice::from_ref(key), default),
+            [Step::Deep { keys, default }] => (&**keys, default),
+            _ => return None,
+        };
+        let paths: Vec<u32> = keys.iter().map(|key| key.path).collect::<Option<_>>()?;
+        let (&at, through) = paths.split_last()?;
+        Some(Self { through: [&[Paths::ROOT], through].concat().into(), at, default: default.clone() })
+    }
+}
+
 /// The conditions of all rules.
 pub(super) struct Program {
     pub(super) nodes: Vec<Node>,
     /// By node: true if its value depends on the item of a `some` around it.
     pub(super) of_item: Vec<bool>,
     pub(super) terms: Vec<Term>,
+    /// By term.
+    pub(super) direct: Vec<Option<Direct>>,
     pub(super) paths: Paths,
     pub(super) patterns: Vec<Pattern>,
 }
@@ -224,6 +247,7 @@ impl Builder {
         Program {
             nodes: self.nodes.into_iter().collect(),
             of_item: self.of_item,
+            direct: self.terms.iter().map(Direct::new).collect(),
             terms: self.terms.into_iter().collect(),
             paths: self.paths.build(),
             patterns: self.patterns.into_iter().map(Pattern::new).collect(),

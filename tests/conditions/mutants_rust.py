@@ -32,7 +32,7 @@ SOURCES = (
 
 EVALUATE, VALUE, PROJECT = "src/prefilter/evaluate.rs", "src/prefilter/value.rs", "src/prefilter/project.rs"
 OUTCOME, INDEX, PATTERN = "src/prefilter/outcome.rs", "src/prefilter/index.rs", "src/prefilter/pattern.rs"
-NEEDS, GUARD = "src/prefilter/needs.rs", "src/prefilter/guard.rs"
+NEEDS, GUARD, PROGRAM = "src/prefilter/needs.rs", "src/prefilter/guard.rs", "src/prefilter/program.rs"
 
 # File, old, new, why it is unsound.
 MUTANTS: list[tuple[str, str, str, str]] = [
@@ -98,6 +98,30 @@ MUTANTS: list[tuple[str, str, str, str]] = [
         "i64::try_from(len).ok()?.checked_add(index)?",
         "i64::try_from(len).ok()?.checked_add(index)? - 1",
         "counting from the end is off by one",
+    ),
+    (
+        EVALUATE,
+        "Member::Twice => None,",
+        "Member::Twice => Some(direct.default.value()),",
+        "a key that is there twice is missing, on the short way",
+    ),
+    (
+        EVALUATE,
+        "&& self.slots.get(path) != Member::Twice",
+        "",
+        "an object that is there twice is looked into, on the short way",
+    ),
+    (
+        EVALUATE,
+        "if !self.slots.is_plain() || !direct",
+        "if !direct",
+        "escapes are not undone on the short way",
+    ),
+    (
+        PROGRAM,
+        "[&[Paths::ROOT], through].concat().into()",
+        "through.into()",
+        "keys of the event in another alphabet are passed by, on the short way",
     ),
     (EVALUATE, "Got::Value(if out.is_ascii()", "Got::Value(if true", "a replacement in another alphabet is read"),
     (VALUE, "f64::from(u8::from(*value))", "f64::from(u8::from(*value)) + 2.0", "`True == 1` is forgotten"),
@@ -181,14 +205,20 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ),
     (
         GUARD,
-        "Some(a.intersection(&b).copied().collect()),",
-        "Some(a.union(&b).copied().collect()),",
+        "Self::best(a.iter().flat_map(|a| b.iter().filter_map(|b| a.or(b))).collect()),",
+        "Self::best(a.union(&b).cloned().collect()),",
         "either side of an `or` guards the rule",
     ),
     (
         GUARD,
-        "BTreeSet::from([(rank, node, outcome == Outcomes::T)])",
-        "BTreeSet::from([(rank, node, true)])",
+        "self.tests.union(&other.tests)",
+        "self.tests.intersection(&other.tests)",
+        "of two tests of which one will do, neither is looked at",
+    ),
+    (
+        GUARD,
+        "Clause::of(BTreeSet::from([(rank, node, outcome == Outcomes::T)]))",
+        "Clause::of(BTreeSet::from([(rank, node, true)]))",
         "what must be false guards as if it must be true",
     ),
     (
