@@ -26,6 +26,7 @@ SOURCES = (
     "src",
     "layer",
     "tests",
+    "docs",
     ".cargo",
     "README.md",
 )
