@@ -11,6 +11,8 @@ use crate::model::{ObjectRef, Severity};
 
 /// CloudWatch takes so many values of one metric in one line.
 const MAX_LATENCIES: usize = 100;
+/// So many failed objects are named to people at a run's end.
+const MAX_FAILURES: usize = 20;
 
 /// What happened to the records of one object, or of all objects of a run.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -172,6 +174,8 @@ pub(crate) struct Totals {
     pub objects: Objects,
     /// Sums over all objects.
     pub counts: Counts,
+    /// The first of those that failed, and why.
+    pub failures: Vec<String>,
     /// Of the failed ones, those whose records did not add up.
     pub unbalanced: u64,
     /// Bytes read.
@@ -243,6 +247,9 @@ impl Totals {
             Status::Skipped(_) => self.objects.skipped += 1,
             Status::Failed(fault) => {
                 self.objects.failed += 1;
+                if self.failures.len() < MAX_FAILURES {
+                    self.failures.push(format!("{}: {}: {fault}", report.object, fault.word()));
+                }
                 self.unbalanced += u64::from(matches!(fault, ObjectFault::Unbalanced(_)));
             }
         }

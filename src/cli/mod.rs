@@ -12,6 +12,7 @@ mod kept;
 mod keys;
 mod local;
 mod new;
+mod page;
 mod push;
 mod record;
 mod redrive;

@@ -16,6 +16,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::engine::Engine;
+use super::page::{Facts, Page};
 use super::remote::{Prefix, Remote};
 use super::{Outcome, RulesArgs, show};
 use crate::config::Config;
@@ -69,6 +70,9 @@ pub(super) struct ScanArgs {
     /// Write counts and timings to FILE as JSON
     #[arg(long, value_name = "FILE")]
     stats: Option<PathBuf>,
+    /// Write what was found to FILE as one HTML page, to be read and passed on
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
     /// Exit with 1 if there is an alert of this severity or above
     #[arg(long, value_name = "SEVERITY", value_parser = severity)]
     fail_on: Option<Severity>,
@@ -164,6 +168,7 @@ pub(super) fn over(
     remote: Option<&Remote>,
 ) -> anyhow::Result<Outcome> {
     let started = Instant::now();
+    let page = args.report.as_deref().map(Page::begin).transpose()?;
     let engine = Engine::find(&args.rules.engine)?;
     let rules = engine.rules(&args.rules)?;
     show::unloaded(&rules.pack);
@@ -173,8 +178,10 @@ pub(super) fn over(
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     config.workers = args.jobs.map_or(cores, usize::from).min(files.len().max(1));
-    let sink = Sink::new(Box::new(io::stdout()), &kinds(args), &rules.pack.digest);
-    let unloaded = rules.pack.failed.len();
+    let out: Box<dyn io::Write + Send> = Box::new(io::stdout());
+    let out = if let Some(page) = &page { page.keeping(out) } else { out };
+    let sink = Sink::new(out, &kinds(args), &rules.pack.digest);
+    let unloaded: Vec<String> = rules.pack.failed.iter().map(|rule| rule.path.clone()).collect();
     let mut recipe = engine.recipe();
     if args.deterministic {
         recipe.environment.push(("PYTHONHASHSEED", "0".into()));
@@ -202,7 +209,18 @@ pub(super) fn over(
     show::exceptions(&run.totals(), pipeline.pack(), &pipeline.expired(&run));
     show::unconfined(&pipeline.pool().refused());
     if let Some(path) = &args.stats {
-        write_stats(path, &pipeline, &run, started.elapsed(), unloaded)?;
+        write_stats(path, &pipeline, &run, started.elapsed(), unloaded.len())?;
+    }
+    if let Some(page) = page {
+        let totals = run.totals();
+        page.finish(&Facts {
+            totals: &totals,
+            paths: args.paths.iter().chain(&args.jsonl).map(|path| path.display().to_string()).collect(),
+            pack: pipeline.pack(),
+            unloaded: &unloaded,
+            stopped,
+            now: OffsetDateTime::now_utc(),
+        })?;
     }
     written?;
     Ok(outcome(args, &run, stopped))
