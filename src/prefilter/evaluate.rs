@@ -120,8 +120,8 @@ impl<'a> Evaluation<'a> {
     #[inline]
     fn direct(&self, term: TermId) -> Option<Value<'a>> {
         let direct = self.program.direct[term as usize].as_ref()?;
-        let is_sure = |&path: &u32| !self.slots.has_odd_keys(path) && self.slots.get(path) != Member::Twice;
-        if !self.slots.is_plain() || !direct.through.iter().all(is_sure) {
+        // A plain record has no odd keys.
+        if !self.slots.is_plain() || direct.through.iter().any(|&path| self.slots.get(path) == Member::Twice) {
             return None;
         }
         match self.slots.get(direct.at) {

@@ -192,7 +192,7 @@ impl Direct {
         };
         let paths: Vec<u32> = keys.iter().map(|key| key.path).collect::<Option<_>>()?;
         let (&at, through) = paths.split_last()?;
-        Some(Self { through: [&[Paths::ROOT], through].concat().into(), at, default: default.clone() })
+        Some(Self { through: through.into(), at, default: default.clone() })
     }
 }
 
