@@ -9,7 +9,7 @@ export PATH := $(VENV)/bin:$(PATH)
 # The shortest way for one Cargo profile to serve build, tests and SAM: the AWS SDK compiles once.
 CARGO_FLAGS := --release --locked
 
-.PHONY: help demo test build test-rust test-engine test-rules lint format e2e bench clean build-Detect
+.PHONY: help demo test build test-rust test-engine test-rules lint format e2e fuzz bench clean build-Detect
 .PHONY: sam-build rules zips stackset release check-deploy audit
 
 help: ## list the targets
@@ -58,6 +58,14 @@ lint: $(VENV)/dev ## formatting, clippy, ruff, mypy --strict
 e2e: build check-deploy ## moto's S3, an independent Runtime API, and the SAM artefacts as Lambda mounts them (root)
 	sam build --cached=false 2>/dev/null || sam build
 	python -m pytest -q tests/e2e
+
+# A million of each takes minutes a target; a finding says how to have it again. FUZZ narrows it: FUZZ=fuzz_alert.
+RUNS := 1000000
+SEED := 1
+FUZZ := fuzz
+fuzz: $(VENV)/dev ## random inputs for every part that reads what strangers wrote: RUNS=1000000 SEED=1
+	IOTA_FUZZ_RUNS=$(RUNS) IOTA_FUZZ_SEED=$(SEED) cargo test $(CARGO_FLAGS) --lib $(FUZZ) -- --nocapture --test-threads=1
+	python layer/tests/fuzz.py --runs $(RUNS) --seed $(SEED)
 
 bench: build ## what everything costs, as ratios of one run
 	python benches/bench.py --iota $(IOTA)
