@@ -273,10 +273,15 @@ pub(crate) fn one_line(record: &[u8]) -> Option<Box<serde_json::value::RawValue>
                 out.extend_from_slice(if overflows(number) { b"null" } else { number });
                 at += number.len();
             }
-            _ => {
-                if !is_space(byte) {
-                    out.push(byte);
+            _ if is_space(byte) => {
+                // What only space keeps apart is no JSON, and must not become one number.
+                if out.last().copied().is_some_and(is_word) && record.get(at + 1).copied().is_some_and(is_word) {
+                    return None;
                 }
+                at += 1;
+            }
+            _ => {
+                out.push(byte);
                 at += 1;
             }
         }
@@ -307,6 +312,11 @@ pub(crate) fn controls_escaped(json: Vec<u8>) -> Vec<u8> {
     }
     out.extend_from_slice(rest);
     out
+}
+
+/// True for what numbers and words consist of.
+fn is_word(byte: u8) -> bool {
+    !is_space(byte) && !matches!(byte, b'{' | b'}' | b'[' | b']' | b',' | b':' | b'"')
 }
 
 /// True for numbers beyond a double, which Python reads as infinite and strict readers refuse.
@@ -466,6 +476,8 @@ mod tests {
         check(r#"{"s":"\ud800 NaN"}"#, Some(r#"{"s":"\ufffd NaN"}"#));
         check(r#"{"s":"\ud83d\ude00 \\ud800 \udc00\uD83D"}"#, Some(r#"{"s":"\ud83d\ude00 \\ud800 \ufffd\ufffd"}"#));
         check("{\"\u{7f}\":\"é\u{9b}2J\u{a0}\"}", Some("{\"\\u007f\":\"é\\u009b2J\u{a0}\"}"));
+        check("{\"x\":1e99 9}", None);
+        check("{\"x\":- 9}", None);
         check("{\"a\":", None);
     }
 }

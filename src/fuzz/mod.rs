@@ -147,12 +147,19 @@ pub(crate) fn run<I: Input>(
             Err(why) => report(target, seed, execution, input, &why, &mut check),
         }
     }
-    eprintln!("fuzz {target}: {count} executions, seed {seed}, {:.1} s, {seen:?}", began.elapsed().as_secs_f64());
+    say(target, count, began, &seen);
     if count > 1 {
         for kind in kinds {
             assert!(seen.contains_key(kind), "fuzz `{target}` never saw `{kind}`: {seen:?}");
         }
     }
+}
+
+/// What a run has done.
+#[expect(clippy::print_stderr, reason = "a long run is watched")]
+pub(crate) fn say(target: &str, executions: u64, began: Instant, seen: &impl fmt::Debug) {
+    let seconds = began.elapsed().as_secs_f64();
+    eprintln!("fuzz {target}: {executions} executions, seed {}, {seconds:.1} s, {seen:?}", seed());
 }
 
 fn judged<I>(check: &mut impl FnMut(&I) -> Result<&'static str, String>, input: &I) -> Result<&'static str, String> {

@@ -14,7 +14,7 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::super::*;
-    use crate::fuzz::{Dice, Input, Words, damaged, object, run, runs, seed, shrunk_bytes};
+    use crate::fuzz::{Dice, Input, Words, damaged, object, run, runs, say, seed, shrunk_bytes};
 
     // A parser, byte by byte.
 
@@ -937,11 +937,6 @@ mod tests {
             }
         }
         assert!(taken > 1_000 && refused > 1_000, "one-sided: {taken} taken, {refused} refused");
-        eprintln!(
-            "fuzz projection: {} executions, seed {}, {:.1} s, {taken} taken, {refused} refused",
-            taken + refused,
-            seed(),
-            began.elapsed().as_secs_f64()
-        );
+        say("projection", taken + refused, began, &[("taken", taken), ("refused", refused)]);
     }
 }
