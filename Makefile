@@ -9,8 +9,8 @@ export PATH := $(VENV)/bin:$(PATH)
 # The shortest way for one Cargo profile to serve build, tests and SAM: the AWS SDK compiles once.
 CARGO_FLAGS := --release --locked
 
-.PHONY: help demo test build test-rust test-engine test-rules lint format e2e bench clean build-Detect
-.PHONY: sam-build rules zips stackset release check-deploy audit
+.PHONY: help demo test build test-rust test-engine test-rules lint format e2e fuzz bench clean build-Detect
+.PHONY: sam-build rules zips stackset release check-deploy audit advisories
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(ROOT)/Makefile
@@ -59,6 +59,14 @@ e2e: build check-deploy ## moto's S3, an independent Runtime API, and the SAM ar
 	sam build --cached=false 2>/dev/null || sam build
 	python -m pytest -q tests/e2e
 
+# A million of each takes minutes a target; a finding says how to have it again. FUZZ narrows it: FUZZ=fuzz_alert.
+RUNS := 1000000
+SEED := 1
+FUZZ := fuzz
+fuzz: $(VENV)/dev ## random inputs for every part that reads what strangers wrote: RUNS=1000000 SEED=1
+	IOTA_FUZZ_RUNS=$(RUNS) IOTA_FUZZ_SEED=$(SEED) cargo test $(CARGO_FLAGS) --lib $(FUZZ) -- --nocapture --test-threads=1
+	python layer/tests/fuzz.py --runs $(RUNS) --seed $(SEED)
+
 bench: build ## what everything costs, as ratios of one run
 	python benches/bench.py --iota $(IOTA)
 
@@ -97,10 +105,18 @@ check-deploy: $(VENV)/sam ## lint the templates in three partitions, carry out t
 	python tests/sam/check_template.py
 	python -m pytest -q tests/sam
 
-# Kept apart from .venv: it wants an older SDK than SAM does.
-audit: .tools/checkov ## checkov over the templates; exceptions stand beside what they excuse
+audit: .tools/checkov .tools/deny ## licences, sources, twins of crates; checkov over the templates; exceptions stand beside what they excuse
+	.tools/bin/cargo-deny --locked check licenses bans sources
 	.tools/checkov/bin/checkov --quiet --compact --skip-download --framework cloudformation \
 		$(foreach file,template.yaml $(wildcard docs/deploy/*.yaml),--file $(file))
+
+# Apart, because it asks databases on the internet what is known today: a build must not depend on their answer.
+# `--strict`: a package that is not in the database is no package without a fault.
+advisories: .tools/pip-audit .tools/deny ## known faults of what we depend on, Rust and Python; the weekly workflow runs it
+	.tools/bin/cargo-deny --locked check advisories
+	for list in requirements-dev requirements-release requirements-sam rules/requirements; do \
+		.tools/pip-audit/bin/pip-audit --strict --progress-spinner off --requirement $$list.txt || exit 1; \
+	done
 
 ## SAM's builder of the function
 
@@ -133,8 +149,21 @@ $(VENV)/sam: requirements-sam.txt $(VENV)/dev
 	@$@/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
+# Kept apart from .venv: it wants an older SDK than SAM does.
 .tools/checkov: tests/sam/requirements-checkov.txt
 	@echo "installing checkov into .tools (290 MB)"
+	@python3 -m venv $@
+	@$@/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+DENY := 0.20.2
+.tools/deny: Makefile
+	@echo "building cargo-deny $(DENY) into .tools (minutes the first time)"
+	@cargo install --quiet --locked --root .tools cargo-deny@$(DENY)
+	@touch $@
+
+.tools/pip-audit: requirements-audit.txt
+	@echo "installing pip-audit into .tools"
 	@python3 -m venv $@
 	@$@/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@

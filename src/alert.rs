@@ -3,6 +3,7 @@
 //! The ids are a function of content: whoever evaluates the same record with the same rule, today or in a retry, on a
 //! laptop or in the function, gets the same ids.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -19,6 +20,8 @@ use crate::rulepack::{Account, Exception, Metadata, Rule, hex};
 const MAX_EVENT_ID: usize = 256;
 /// Fields taken from a record for finding one's way; real ones are far shorter.
 const MAX_FIELD: usize = 1024;
+/// Where all else was cut and the line is still too long, texts are no longer than an event id may be.
+const MAX_SHORT: usize = MAX_EVENT_ID;
 /// Room for what is known only when its group is: a longer count, or a reason.
 const LATER_BYTES: usize = 64;
 /// What a cut string ends with.
@@ -63,16 +66,16 @@ pub(crate) struct Origin<'a> {
 #[derive(Serialize)]
 struct Body<'a> {
     rule_id: &'a str,
-    title: &'a str,
+    title: Cow<'a, str>,
     severity: Severity,
-    dedup: &'a str,
+    dedup: Cow<'a, str>,
     event: Box<RawValue>,
     alert_id: &'a str,
     match_id: &'a str,
     rule_digest: &'a str,
     description: Option<String>,
     runbook: Option<String>,
-    reference: Option<&'a str>,
+    reference: Option<Cow<'a, str>>,
     tags: &'a [String],
     reports: &'a BTreeMap<String, Vec<String>>,
     destinations: &'a [String],
@@ -81,7 +84,7 @@ struct Body<'a> {
     threshold: u32,
     match_count: u64,
     #[serde(flatten)]
-    fields: &'a Fields,
+    fields: Cow<'a, Fields>,
     log: Log<'a>,
     truncated: bool,
     test: bool,
@@ -127,7 +130,7 @@ impl<'a> Log<'a> {
 }
 
 /// What an alert repeats of its record, so that a SIEM need not look into `event`.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
 struct Fields {
     event_time: Option<String>,
     event_id: Option<String>,
@@ -158,16 +161,16 @@ pub(crate) fn build(
     let metadata = finding.rule.metadata();
     let mut body = Body {
         rule_id: &finding.rule.id,
-        title: finding.title,
+        title: finding.title.into(),
         severity: finding.severity,
-        dedup: finding.dedup,
+        dedup: finding.dedup.into(),
         event: json::one_line(record).unwrap_or_else(null),
         alert_id: &id,
         match_id: &id,
         rule_digest: &finding.rule.digest,
         description: text(finding.description, &metadata.description).map(str::to_owned),
         runbook: text(finding.runbook, &metadata.runbook).map(str::to_owned),
-        reference: text(finding.reference, &metadata.reference),
+        reference: text(finding.reference, &metadata.reference).map(Cow::from),
         tags: &metadata.tags,
         reports: &metadata.reports,
         destinations: finding.destinations.unwrap_or(&metadata.destinations),
@@ -176,7 +179,7 @@ pub(crate) fn build(
         dedup_period_minutes: finding.rule.dedup_period_minutes,
         threshold: finding.rule.threshold,
         match_count: 1,
-        fields: &fields,
+        fields: Cow::Borrowed(&fields),
         log: Log::of(origin),
         truncated: false,
         test: finding.test,
@@ -239,10 +242,10 @@ pub(crate) fn as_signal(mut body: Vec<u8>, reason: &str) -> Vec<u8> {
     body
 }
 
-/// Serialises `body`, shrinking it step by step until it fits: the event, the context, the texts, and in the end the
-/// lists that its rule gave. What names the match is never touched.
+/// Serialises `body`, shrinking it step by step until it fits: the event, the context, the texts, the lists that its rule
+/// gave, and in the end every other text that a rule or a record may have made long. What names the match is never touched.
 fn fit<'a>(body: &mut Body<'a>, limit: usize, nothing: &'a Metadata) -> Vec<u8> {
-    let steps: [fn(&mut Body<'a>, usize, &'a Metadata); 4] = [
+    let steps: [fn(&mut Body<'a>, usize, &'a Metadata); 5] = [
         |body, excess, _| body.event = shrink(&body.event, excess),
         |body, excess, _| body.context = body.context.take().map(|context| shrink(&context, excess)),
         |body, excess, _| {
@@ -252,6 +255,12 @@ fn fit<'a>(body: &mut Body<'a>, limit: usize, nothing: &'a Metadata) -> Vec<u8> 
         },
         |body, _, nothing| {
             (body.tags, body.reports, body.destinations) = (&nothing.tags, &nothing.reports, &nothing.destinations);
+        },
+        |body, _, _| {
+            for text in [&mut body.title, &mut body.dedup].into_iter().chain(&mut body.reference) {
+                *text = cut(text, MAX_SHORT).into();
+            }
+            body.fields.to_mut().each(|text| cut(text, MAX_SHORT));
         },
     ];
     let mut bytes = serialised(body);
@@ -268,7 +277,7 @@ fn fit<'a>(body: &mut Body<'a>, limit: usize, nothing: &'a Metadata) -> Vec<u8> 
 
 fn serialised(body: &Body<'_>) -> Vec<u8> {
     // Strings, numbers and raw JSON always serialise; an empty object is what would be left if they did not.
-    serde_json::to_vec(body).unwrap_or_else(|_| b"{}".to_vec())
+    json::controls_escaped(serde_json::to_vec(body).unwrap_or_else(|_| b"{}".to_vec()))
 }
 
 /// `raw` made shorter by at least `excess` bytes where that is possible: its largest members are left out or cut first.
@@ -284,7 +293,7 @@ fn shrink(raw: &RawValue, excess: usize) -> Box<RawValue> {
         }
         let value = &mut members[at].1;
         let shorter = match json::text(value) {
-            Some(text) => serde_json::to_vec(&cut(&text, 256)).unwrap_or_default(),
+            Some(text) => json::controls_escaped(serde_json::to_vec(&cut(&text, 256)).unwrap_or_default()),
             None => omitted(value.len()),
         };
         if shorter.len() < value.len() {
@@ -350,6 +359,25 @@ fn match_id(rule_id: &str, record: &[u8]) -> [u8; 16] {
 }
 
 impl Fields {
+    /// Changes every one of them but the id.
+    fn each(&mut self, change: impl Fn(&str) -> String) {
+        let all = [
+            &mut self.event_time,
+            &mut self.event_name,
+            &mut self.event_source,
+            &mut self.account_id,
+            &mut self.region,
+            &mut self.actor_arn,
+            &mut self.actor_type,
+            &mut self.source_ip,
+            &mut self.user_agent,
+            &mut self.error_code,
+        ];
+        for text in all.into_iter().flatten() {
+            *text = change(text);
+        }
+    }
+
     fn of(record: &[u8]) -> Self {
         let mut fields = Self::default();
         let (mut recipient, mut actor_account, mut issuer) = (None, None, None);

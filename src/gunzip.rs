@@ -15,6 +15,8 @@ const MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// A bounded reader of the decompressed bytes of one object.
 pub(crate) struct Gunzip<R: BufRead> {
     inner: Inner<R>,
+    /// The first header, of which the magic bytes are only the beginning, was one.
+    headed: bool,
     left: u64,
     limit: u64,
 }
@@ -37,7 +39,8 @@ impl<R: BufRead> Gunzip<R> {
         let gzip = head == MAGIC;
         let rewound = io::Cursor::new(head).chain(reader);
         let inner = if gzip { Inner::Gzip(Box::new(MultiGzDecoder::new(rewound))) } else { Inner::Plain(rewound) };
-        Ok(Self { inner, left: limit, limit })
+        let headed = matches!(&inner, Inner::Gzip(decoder) if decoder.header().is_some());
+        Ok(Self { inner, headed, left: limit, limit })
     }
 
     /// The reader of the compressed bytes.
@@ -63,7 +66,7 @@ impl<R: BufRead> Read for Gunzip<R> {
         let room = buf.len().min(usize::try_from(self.left.saturating_add(1)).unwrap_or(usize::MAX));
         let read = match &mut self.inner {
             Inner::Plain(reader) => reader.read(&mut buf[..room])?,
-            Inner::Gzip(reader) => reader.read(&mut buf[..room]).map_err(gzip_fault)?,
+            Inner::Gzip(reader) => reader.read(&mut buf[..room]).map_err(|e| gzip_fault(e, self.headed))?,
         };
         match self.left.checked_sub(read as u64) {
             Some(left) => self.left = left,
@@ -73,15 +76,17 @@ impl<R: BufRead> Read for Gunzip<R> {
     }
 }
 
-/// A fault of the source passes as it is; what the decoder itself says becomes one of ours.
-fn gzip_fault(error: io::Error) -> io::Error {
+/// A fault of the source passes as it is; what the decoder itself says becomes one of ours. `headed`: a bad header can
+/// only follow a whole member.
+fn gzip_fault(error: io::Error, headed: bool) -> io::Error {
     if error.get_ref().is_some_and(|inner| inner.is::<ObjectFault>()) {
         return error;
     }
     match error.kind() {
         io::ErrorKind::UnexpectedEof => ObjectFault::GzipTruncated.into(),
-        // The first header was recognised by its magic bytes; a bad one can only follow a whole member.
-        io::ErrorKind::InvalidInput if error.to_string().contains("header") => ObjectFault::GzipTrailing.into(),
+        io::ErrorKind::InvalidInput if headed && error.to_string().contains("header") => {
+            ObjectFault::GzipTrailing.into()
+        }
         io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => ObjectFault::GzipCorrupt(error.to_string()).into(),
         _ => error,
     }
@@ -141,6 +146,8 @@ mod tests {
             Some("gzip_trailing"),
         );
         check(&whole[..10], 100, b"", Some("gzip_truncated"));
+        // A method that nobody knows, behind the magic bytes.
+        check(b"\x1f\x8b\x07 and so on, for long enough", 100, b"", Some("gzip_corrupt"));
         let text = noise(5_000);
         let mut damaged = gzip(&text);
         let last = damaged.len() - 6;

@@ -20,6 +20,9 @@ const MAX_NESTING: u32 = 6;
 /// CloudWatch Logs sends at most 1 MB of base64; this is what it may unpack to.
 const MAX_LOGS_BYTES: u64 = 64 * 1024 * 1024;
 
+/// Of a message that names what is in the payload, so many characters are told.
+const MAX_MESSAGE: usize = 400;
+
 /// What one invocation asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Invocation {
@@ -88,19 +91,19 @@ pub(crate) struct Failed {
 /// Reads a payload. `own_log_group` is where our own lines go: a subscription that brought them back to us would never
 /// end.
 pub(crate) fn parse(payload: &Value, own_log_group: Option<&str>) -> Result<Invocation, Failed> {
-    let unknown = |message| Failed { word: "UnknownPayload", message };
+    let unknown = |message| Failed { word: "UnknownPayload", message: one_line(message) };
     let reader = Reader { own_log_group };
     if let Some(messages) = records_from(payload, "eventSource", "aws:sqs") {
         let unit = |message: &Value| Unit {
             id: message["messageId"].as_str().unwrap_or_default().to_owned(),
-            work: reader.embedded(message, "body", 1),
+            work: reader.embedded(message, "body", 1).map_err(one_line),
         };
         return Ok(Invocation { units: messages.iter().map(unit).collect(), answer: AnswerShape::SqsBatch });
     }
     if let (Some(schema), Some(tasks)) = (payload["invocationSchemaVersion"].as_str(), payload["tasks"].as_array()) {
         let unit = |task: &Value| Unit {
             id: task["taskId"].as_str().unwrap_or_default().to_owned(),
-            work: batch_task(task).map(|object| vec![Work::Object(object)]),
+            work: batch_task(task).map(|object| vec![Work::Object(object)]).map_err(one_line),
         };
         let invocation = text(payload, "/invocationId").map_err(unknown)?;
         let answer = AnswerShape::S3Batch { schema: schema.to_owned(), invocation };
@@ -108,6 +111,16 @@ pub(crate) fn parse(payload: &Value, own_log_group: Option<&str>) -> Result<Invo
     }
     let work = reader.lower(payload, 0).map_err(unknown)?;
     Ok(Invocation { units: vec![Unit { id: String::new(), work: Ok(work) }], answer: AnswerShape::Whole })
+}
+
+/// A message that people read, whatever the payload has put into it: no line breaks, nothing that a terminal obeys.
+fn one_line(message: String) -> String {
+    let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let mut line: String = message.chars().take(MAX_MESSAGE).map(shown).collect();
+    if message.chars().nth(MAX_MESSAGE).is_some() {
+        line.push('…');
+    }
+    line
 }
 
 impl AnswerShape {

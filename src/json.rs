@@ -251,7 +251,7 @@ pub(crate) fn text(raw: &[u8]) -> Option<std::borrow::Cow<'_, str>> {
     serde_json::from_slice::<String>(raw).ok().map(Into::into)
 }
 
-/// The record on one line, as strict JSON: no white space outside strings, `null` for the `NaN`, `Infinity` and
+/// The record on one line, as strict JSON: no white space outside strings, no control characters within, `null` for the `NaN`, `Infinity` and
 /// `1e999` that Python's parser accepts, U+FFFD for halves of surrogate pairs. `None` if what comes out is not JSON all the same.
 pub(crate) fn one_line(record: &[u8]) -> Option<Box<serde_json::value::RawValue>> {
     let mut out = Vec::with_capacity(record.len());
@@ -273,15 +273,50 @@ pub(crate) fn one_line(record: &[u8]) -> Option<Box<serde_json::value::RawValue>
                 out.extend_from_slice(if overflows(number) { b"null" } else { number });
                 at += number.len();
             }
-            _ => {
-                if !is_space(byte) {
-                    out.push(byte);
+            _ if is_space(byte) => {
+                // What only space keeps apart is no JSON, and must not become one number.
+                if out.last().copied().is_some_and(is_word) && record.get(at + 1).copied().is_some_and(is_word) {
+                    return None;
                 }
+                at += 1;
+            }
+            _ => {
+                out.push(byte);
                 at += 1;
             }
         }
     }
-    serde_json::value::RawValue::from_string(String::from_utf8(out).ok()?).ok()
+    serde_json::value::RawValue::from_string(String::from_utf8(controls_escaped(out)).ok()?).ok()
+}
+
+/// JSON with the control characters that it lets stand in strings, and that terminals obey, as escapes: DEL and C1.
+pub(crate) fn controls_escaped(json: Vec<u8>) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = &json[..];
+    while let Some(at) = memchr::memchr2(0x7f, 0xc2, rest) {
+        let (code, len) = match (rest[at], rest.get(at + 1)) {
+            (0x7f, _) => (0x7f, 1),
+            (_, Some(&second @ 0x80..=0x9f)) => (second, 2),
+            _ => {
+                out.extend_from_slice(&rest[..=at]);
+                rest = &rest[at + 1..];
+                continue;
+            }
+        };
+        out.extend_from_slice(&rest[..at]);
+        out.extend_from_slice(format!("\\u{code:04x}").as_bytes());
+        rest = &rest[at + len..];
+    }
+    if rest.len() == json.len() {
+        return json;
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+/// True for what numbers and words consist of.
+fn is_word(byte: u8) -> bool {
+    !is_space(byte) && !matches!(byte, b'{' | b'}' | b'[' | b']' | b',' | b':' | b'"')
 }
 
 /// True for numbers beyond a double, which Python reads as infinite and strict readers refuse.
@@ -440,6 +475,9 @@ mod tests {
         check(r#"{"x":1e999,"y":-1E+400,"z":1e300}"#, Some(r#"{"x":null,"y":null,"z":1e300}"#));
         check(r#"{"s":"\ud800 NaN"}"#, Some(r#"{"s":"\ufffd NaN"}"#));
         check(r#"{"s":"\ud83d\ude00 \\ud800 \udc00\uD83D"}"#, Some(r#"{"s":"\ud83d\ude00 \\ud800 \ufffd\ufffd"}"#));
+        check("{\"\u{7f}\":\"é\u{9b}2J\u{a0}\"}", Some("{\"\\u007f\":\"é\\u009b2J\u{a0}\"}"));
+        check("{\"x\":1e99 9}", None);
+        check("{\"x\":- 9}", None);
         check("{\"a\":", None);
     }
 }

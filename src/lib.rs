@@ -53,6 +53,8 @@ mod config;
 mod digest;
 mod engine;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod gunzip;
 mod hidden;
 mod invoke;

@@ -185,7 +185,8 @@ impl<R: Read> Splitter<R> {
                 if kind.first_keys.is_empty() { "none".into() } else { kind.first_keys.join(", ") }
             )));
         };
-        if kind.digest && found.dropped > 0 {
+        let size = found.dropped + (found.end - found.start) as u64;
+        if kind.digest && size > self.limits.record_bytes as u64 {
             return Err(ObjectFault::NotCloudTrail(
                 "a digest file longer than one record may be; raise `IOTA_MAX_RECORD_BYTES`".into(),
             ));
@@ -525,6 +526,8 @@ mod tests {
         check(b"\xef\xbb\xbf{\"Records\":[]}", &[]);
         check(br#"{"Records":[]}{"Records":[{}]} {"eventName":3}"#, &["{}", r#"{"eventName":3}"#]);
         check(br#"{"digestS3Object":"x","logFiles":[]}"#, &["digest"]);
+        let long = format!(r#"{{"digestS3Object":"{}"}}"#, "x".repeat(1_000));
+        check(long.as_bytes(), &["fault: not_cloudtrail"]);
         check(br#"{"Records":[{"a":1}],"Records":[{"b":1}]}"#, &[r#"{"a":1}"#, r#"{"b":1}"#]);
     }
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::error::ObjectFault;
+use crate::json;
 
 /// What a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -122,6 +123,7 @@ impl Sink {
                 line.extend_from_slice(members);
             }
         }
+        let mut line = json::controls_escaped(line);
         line.push(b'\n');
         self.health.fetch_add(u64::from(kind == Kind::Health), Ordering::Relaxed);
         self.out.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line).map_err(failed)?;

@@ -28,7 +28,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("hidden", &[]),
     ("alerts_to", &["error"]),
     ("windows", &["error", "model", "rulepack"]),
-    ("sink", &["error"]),
+    ("sink", &["error", "json"]),
     // What is told: counters, and things that happen, in the words of the sink.
     ("report", &["engine", "error", "model"]),
     ("observe", &["config", "engine", "model", "report", "rulepack", "sink"]),
@@ -121,8 +121,9 @@ fn sources() -> Vec<Source> {
                 walk(&path, root, found);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let whole = fs::read_to_string(&path).expect("text");
-                let code = whole.split("\n#[cfg(test)]\nmod tests").next().unwrap_or_default().to_owned();
                 let path = path.strip_prefix(root).expect("below").to_path_buf();
+                let code = whole.split("\n#[cfg(test)]\nmod tests").next().unwrap_or_default();
+                let code = if all_tests(&path) { String::new() } else { code.to_owned() };
                 found.push(Source { path, code, whole });
             }
         }
@@ -132,6 +133,11 @@ fn sources() -> Vec<Source> {
     walk(&root, &root, &mut found);
     assert!(found.len() > 20, "only {} files found", found.len());
     found
+}
+
+/// Property runs, which their parents name as `#[cfg(test)] mod fuzz`: they may look at anything.
+fn all_tests(path: &Path) -> bool {
+    path.starts_with("fuzz") || path.ends_with("fuzz.rs")
 }
 
 /// The files (but for those in `allowed`) whose code has `words`, with the line.
@@ -161,7 +167,7 @@ fn imports_go_one_way() {
     let mut found = Vec::new();
     for source in sources() {
         let part = source.part();
-        if part == "lib" || part == "bin" {
+        if part == "lib" || part == "bin" || all_tests(&source.path) {
             continue;
         }
         let Some(allowed) = may.get(part.as_str()) else {
@@ -191,6 +197,16 @@ fn every_file_says_what_it_is() {
     let silent = sources().into_iter().filter(|source| !source.whole.starts_with("//! "));
     let silent: Vec<String> = silent.map(|source| source.path.display().to_string()).collect();
     expect_none(&silent, "files begin with a module doc");
+}
+
+#[test]
+fn property_runs_are_in_no_binary() {
+    let names = |source: &Source| source.whole.contains("\nmod fuzz;\n");
+    let parents: Vec<Source> = sources().into_iter().filter(names).collect();
+    assert!(parents.len() > 1, "only {} parts have property runs", parents.len());
+    let linked = parents.iter().filter(|source| !source.whole.contains("\n#[cfg(test)]\nmod fuzz;\n"));
+    let linked: Vec<String> = linked.map(|source| source.path.display().to_string()).collect();
+    expect_none(&linked, "`mod fuzz` is for tests only");
 }
 
 #[test]

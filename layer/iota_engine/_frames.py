@@ -58,7 +58,14 @@ class Frames:
             message = f"frame of {total} bytes with a header of {header_length} is out of bounds"
             raise FrameError(message)
         payload = memoryview(self._exactly(total - _COUNTED))
-        header = decode(str(payload[:header_length], "utf-8"))
+        try:
+            header = decode(str(payload[:header_length], "utf-8"))
+        except (ValueError, RecursionError) as error:
+            message = f"the header of a frame is no JSON: {error}"
+            raise FrameError(message) from error
+        if type(header) is not dict:
+            message = f"the header of a frame is no object, but `{type(header).__name__}`"
+            raise FrameError(message)
         return header, payload[header_length:]
 
     def write(self, header: str) -> None:

@@ -70,6 +70,12 @@ impl Frames {
         Ok(Some(&self.buf[start..self.at - self.seal.len()]))
     }
 
+    /// Bytes of memory.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.buf.capacity()
+    }
+
     /// True if nothing is left over.
     pub(super) fn is_empty(&self) -> bool {
         self.at == self.end

@@ -9,6 +9,8 @@
 mod confine;
 mod fence;
 mod frame;
+#[cfg(test)]
+mod fuzz;
 mod isolation;
 mod message;
 mod pool;
