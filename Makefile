@@ -105,14 +105,15 @@ check-deploy: $(VENV)/sam ## lint the templates in three partitions, carry out t
 	python tests/sam/check_template.py
 	python -m pytest -q tests/sam
 
-audit: .tools/checkov .tools/deny ## licences, sources, twins of crates; checkov over the templates; exceptions stand beside what they excuse
+DENY := 0.20.2
+audit: .tools/checkov .tools/deny-$(DENY) ## licences, sources, twins of crates; checkov over the templates; exceptions stand beside what they excuse
 	.tools/bin/cargo-deny --locked check licenses bans sources
 	.tools/checkov/bin/checkov --quiet --compact --skip-download --framework cloudformation \
 		$(foreach file,template.yaml $(wildcard docs/deploy/*.yaml),--file $(file))
 
 # Apart, because it asks databases on the internet what is known today: a build must not depend on their answer.
 # `--strict`: a package that is not in the database is no package without a fault.
-advisories: .tools/pip-audit .tools/deny ## known faults of what we depend on, Rust and Python; the weekly workflow runs it
+advisories: .tools/pip-audit .tools/deny-$(DENY) ## known faults of what we depend on, Rust and Python; the weekly workflow runs it
 	.tools/bin/cargo-deny --locked check advisories
 	for list in requirements-dev requirements-release requirements-sam rules/requirements; do \
 		.tools/pip-audit/bin/pip-audit --strict --progress-spinner off --requirement $$list.txt || exit 1; \
@@ -132,6 +133,9 @@ endif
 
 ## what is installed into the project's folder
 
+# A folder that only half is there would be taken for done.
+venv-of = python3 -m venv $(1) && $(1)/bin/python -m pip install --quiet --disable-pip-version-check -r $(2) && touch $(1) || { rm -rf $(1); exit 1; }
+
 $(VENV)/dev: requirements-dev.txt
 	@echo "installing the Python tools into .venv"
 	@test -x $(VENV)/bin/python || python3 -m venv $(VENV)
@@ -145,25 +149,18 @@ $(VENV)/sam: requirements-sam.txt $(VENV)/dev
 
 .tools/release: requirements-release.txt
 	@echo "installing maturin and CycloneDX's library into .tools"
-	@python3 -m venv $@
-	@$@/bin/python -m pip install --quiet --disable-pip-version-check -r $<
-	@touch $@
+	@$(call venv-of,$@,$<)
 
 # Kept apart from .venv: it wants an older SDK than SAM does.
 .tools/checkov: tests/sam/requirements-checkov.txt
 	@echo "installing checkov into .tools (290 MB)"
-	@python3 -m venv $@
-	@$@/bin/python -m pip install --quiet --disable-pip-version-check -r $<
-	@touch $@
+	@$(call venv-of,$@,$<)
 
-DENY := 0.20.2
-.tools/deny: Makefile
+.tools/deny-$(DENY):
 	@echo "building cargo-deny $(DENY) into .tools (minutes the first time)"
 	@cargo install --quiet --locked --root .tools cargo-deny@$(DENY)
 	@touch $@
 
 .tools/pip-audit: requirements-audit.txt
 	@echo "installing pip-audit into .tools"
-	@python3 -m venv $@
-	@$@/bin/python -m pip install --quiet --disable-pip-version-check -r $<
-	@touch $@
+	@$(call venv-of,$@,$<)
