@@ -61,6 +61,9 @@ class Worker:
         self._clock = Clock(self._cell, limits["rule_ms"], limits["import_ms"], frames.flush)
         self._sources = Sources(start["rules"], pack["files"], pack["paths"], pack["modules"])
         self._pack_rules = range(len(pack["rules"]))
+        # Rules that must not meet have a worker each: this one then loads no other's code, whatever it is asked.
+        only = start.get("only")
+        self._only = None if only is None else frozenset(only)
         self._rules = [Rule(index, entry) for index, entry in enumerate(pack["rules"])]
         # Behind the pack's own: asked only by its index, never as one of all.
         self._rules.append(Canary(len(self._rules)))
@@ -136,9 +139,16 @@ class Worker:
                 self._frames.flush()
         self._frames.write(f'{{"type":"end","seq":{seq}}}')
 
+    def _rule(self, index: int) -> Rule:
+        """Return a rule that this worker may run."""
+        if self._only is not None and index not in self._only:
+            message = f"rule {index} was asked of a worker for {sorted(self._only)}"
+            raise FrameError(message)
+        return self._rules[index]
+
     def _load(self, header: dict[str, Any]) -> None:
         """Load one rule for the compiler, and say which functions it defines or why it failed."""
-        rule = self._rules[header["rule"]]
+        rule = self._rule(header["rule"])
         self._cell.enter(0, rule.index, IMPORT)
         rule.load(self._sources, self._cell, self._clock)
         reply = {"type": "loaded", "seq": header["seq"], "rule": rule.index}
@@ -159,7 +169,7 @@ class Worker:
         """Run one test of one rule."""
         from iota_engine._test import Tester
 
-        rule = self._rules[header["rule"]]
+        rule = self._rule(header["rule"])
         if rule.call is None or rule.retry:
             self._cell.enter(0, rule.index, IMPORT)
             rule.load(self._sources, self._cell, self._clock)
@@ -190,7 +200,7 @@ class Worker:
         panther: Plan = []
         iota: Plan = []
         for index in self._pack_rules if chosen is None else chosen:
-            rule = self._rules[index]
+            rule = self._rule(index)
             if rule.call is None:
                 self._cell.enter(item, index, IMPORT)
                 rule.load(self._sources, self._cell, self._clock)

@@ -27,6 +27,8 @@ pub(super) struct Start<'a> {
     pub(super) rules: &'a Path,
     pub(super) digest: &'a str,
     pub(super) cell: &'a Path,
+    /// The only rules that it may load, by index; `None`: any.
+    pub(super) only: Option<Vec<u32>>,
     pub(super) limits: Limits,
     pub(super) site: &'a [String],
     /// What the engine is to have the kernel deny itself; `None`: nothing.

@@ -19,6 +19,7 @@ use super::frame::{self, Frames};
 use super::isolation::{Ladder, Refused};
 use super::message::{Hello, Limits, PROTOCOL, Reply, Request, Start};
 use super::spawn::Spawner;
+use super::tenant::Tenant;
 use super::{EngineError, Until};
 
 /// How often the cell is looked at while nothing arrives.
@@ -54,6 +55,7 @@ pub(super) struct Worker {
     noise: Noise,
     seq: u64,
     refused: Vec<Refused>,
+    tenant: Tenant,
     _directory: TempDir,
 }
 
@@ -105,6 +107,7 @@ impl Worker {
     pub(super) fn start(
         spawner: &Spawner,
         welcome: &Welcome,
+        tenant: Tenant,
         program: &str,
         until: &Until,
     ) -> Result<Self, EngineError> {
@@ -136,6 +139,7 @@ impl Worker {
             noise: Noise::default(),
             seq: 0,
             refused: Vec::new(),
+            tenant,
             _directory: directory,
         };
         let hello = worker.shake_hands(welcome, &cell_path, until)?;
@@ -152,6 +156,7 @@ impl Worker {
             rules: &welcome.rules,
             digest: &welcome.digest,
             cell,
+            only: self.tenant.only(),
             limits: welcome.limits,
             site: &welcome.site,
             confine: welcome.ladder.confine(),
@@ -318,6 +323,11 @@ impl Worker {
     /// The rungs of the ladder that do not hold.
     pub(super) fn refused(&self) -> &[Refused] {
         &self.refused
+    }
+
+    /// Whose rules it runs.
+    pub(super) fn tenant(&self) -> Tenant {
+        self.tenant
     }
 
     /// The process's id, for what `/proc` tells of it.
