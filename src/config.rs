@@ -119,9 +119,8 @@ impl Config {
         let memory_for_worker = for_workers.map_or(1024, |mb| (mb / workers).max(96));
         let memory_for_worker =
             if worker_per == WorkerPer::Rule { memory_for_worker.min(ONE_RULE_MB) } else { memory_for_worker };
-        let worker_mb = env
-            .number("IOTA_WORKER_MEMORY_MB", Some(memory_for_worker), 64, 1 << 20)?
-            .unwrap_or(memory_for_worker);
+        let worker_mb =
+            env.number("IOTA_WORKER_MEMORY_MB", Some(memory_for_worker), 64, 1 << 20)?.unwrap_or(memory_for_worker);
         // Idle workers hold what their rule left in them, so all of them together must fit.
         let kept = for_workers.map_or(KEPT, |mb| mb / worker_mb).clamp(workers, 64);
         let workers_alive = if worker_per == WorkerPer::Rule { kept } else { workers };
@@ -362,7 +361,11 @@ mod tests {
         assert_eq!(got(&[memory("1024"), ("IOTA_WORKER_MEMORY_MB", "300")]), (3, 300));
         assert_eq!(got(&[memory("128")]), (1, 96), "one there must be");
         assert_eq!(got(&[("IOTA_WORKERS", "30")]), (30, 128), "no fewer than may be busy");
-        assert_eq!(config(&[memory("3538")]).expect("valid").workers_alive, 2, "as many as workers, where they are shared");
+        assert_eq!(
+            config(&[memory("3538")]).expect("valid").workers_alive,
+            2,
+            "as many as workers, where they are shared"
+        );
     }
 
     #[test]

@@ -412,7 +412,7 @@ impl<'a> Job<'a> {
             if unexplained > 2 {
                 return Err(EngineError::Broken(cause(&death)));
             }
-            if unexplained == 2 || matches!(death, Death::Lied { .. }) {
+            if unexplained == 2 || matches!(death, Death::Lied { .. } | Death::Tampered(_)) {
                 self.eliminate()?;
                 unexplained = 2;
             }
@@ -427,7 +427,7 @@ impl<'a> Job<'a> {
         let tenant = self.pool.tenant(&sets)?;
         let mut worker = self.pool.check_out(self.until, tenant, self.fresh)?;
         let seq = worker.next_seq();
-        let request = Request::Batch(BatchHeader { seq, sets: &sets, items: &items });
+        let request = Request::Batch(BatchHeader { seq, sets: &sets, items: &items, watch: self.fresh });
         let mut replies = Replies { seq, sets: &sets, items: &items, at: 0, last: None, verdicts: Vec::new() };
         let outcome = worker.exchange(&request, &body, self.until, STALL, |reply| {
             let rules = self.pool.rules;
@@ -495,7 +495,7 @@ impl<'a> Job<'a> {
         let (cell, hung) = match death {
             Death::Died { cell, .. } => (*cell, false),
             Death::Hung { cell } => (*cell, true),
-            Death::Lied { .. } => return Ok(Blame::Unknown),
+            Death::Lied { .. } | Death::Tampered(_) => return Ok(Blame::Unknown),
             Death::Over => return Err(EngineError::Over),
         };
         // Replies are buffered: the worker may be past the first item that we have no answer for.
@@ -620,6 +620,7 @@ fn note_timeouts(pool: &Pool, answer: &Answer, struck: &mut Vec<u32>) {
 fn cause(death: &Death) -> String {
     match death {
         Death::Died { cause, .. } | Death::Lied { cause } => cause.clone(),
+        Death::Tampered(tampered) => format!("`{}` is not what it was when the worker started", tampered.what),
         Death::Hung { cell } if cell.in_rule() => "a rule did not stop at its time limit".into(),
         Death::Hung { .. } => "the worker does not answer".into(),
         Death::Over => "time is up".into(),
@@ -627,7 +628,11 @@ fn cause(death: &Death) -> String {
 }
 
 fn failure_of(death: &Death) -> Failure {
-    let failure = if matches!(death, Death::Hung { .. }) { FailureKind::Timeout } else { FailureKind::Crash };
+    let failure = match death {
+        Death::Hung { .. } => FailureKind::Timeout,
+        Death::Tampered(_) => FailureKind::Tamper,
+        _ => FailureKind::Crash,
+    };
     Failure { phase: "rule".into(), failure, exception: cause(death), file: None, line: None }
 }
 

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use super::frame::{self, Frames};
 use super::isolation::{Ladder, Refused};
-use super::message::{Hello, Limits, PROTOCOL, Reply, Request, Start};
+use super::message::{Hello, Limits, PROTOCOL, Reply, Request, Start, Tampered};
 use super::spawn::Spawner;
 use super::tenant::Tenant;
 use super::{EngineError, Until};
@@ -90,6 +90,8 @@ pub(super) enum Death {
     Died { cause: String, cell: Cell },
     /// It said what it may not. Who made it do so, the cell may not tell: it may have gone on since.
     Lied { cause: String },
+    /// It is not what it was: rule code has changed it. Which, it knows only if it was watching.
+    Tampered(Tampered),
     /// Rule code (or the engine) did not come back in time.
     Hung { cell: Cell },
     /// Our own time is up.
@@ -169,7 +171,9 @@ impl Worker {
         });
         match (outcome, answer) {
             (Err(Death::Over), _) => Err(EngineError::Over),
-            (Err(Death::Hung { .. }), _) => Err(EngineError::Handshake("it did not answer".into())),
+            (Err(Death::Hung { .. } | Death::Tampered(_)), _) => {
+                Err(EngineError::Handshake("it did not answer".into()))
+            }
             (Err(Death::Died { cause, .. } | Death::Lied { cause }), _) => {
                 let said = self.noise.lines.last().map(|line| format!("; it said: {line}")).unwrap_or_default();
                 Err(EngineError::Handshake(format!("{cause}{said}")))
@@ -210,6 +214,9 @@ impl Worker {
         loop {
             while let Some(header) = self.frames.next().map_err(|bad| lied(not_a_frame(&bad)))? {
                 let reply = Reply::parse(header).map_err(|e| lied(format!("a reply that is no reply: {e}")))?;
+                if let Reply::Tampered(tampered) = reply {
+                    return Err(Death::Tampered(tampered));
+                }
                 match receive(reply).map_err(lied)? {
                     Flow::More => {}
                     Flow::Done if self.frames.is_empty() => return Ok(()),

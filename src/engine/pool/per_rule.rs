@@ -48,7 +48,8 @@ impl Job<'_> {
         let (mut asked, mut merged) = (Vec::with_capacity(count), Vec::with_capacity(count));
         for item in &self.batch.items[start..start + count] {
             let behind = |rule: &u32| self.fenced.binary_search(rule).is_ok();
-            let (fenced, open) = item.rules.as_ref().unwrap_or(&all).iter().partition::<Vec<u32>, _>(|rule| behind(rule));
+            let (fenced, open) =
+                item.rules.as_ref().unwrap_or(&all).iter().partition::<Vec<u32>, _>(|rule| behind(rule));
             asked.push(open);
             merged.push(Merged { fenced, ..Merged::default() });
         }
@@ -66,12 +67,7 @@ impl Job<'_> {
 
     /// Has a worker without rules say whether records can be read: those of which a rule's worker says they can't, and
     /// those that no rule was asked about.
-    fn ask_the_engine(
-        &mut self,
-        start: usize,
-        asked: &[Vec<u32>],
-        merged: &mut [Merged],
-    ) -> Result<(), EngineError> {
+    fn ask_the_engine(&mut self, start: usize, asked: &[Vec<u32>], merged: &mut [Merged]) -> Result<(), EngineError> {
         let open = (0..merged.len()).filter(|&at| asked[at].is_empty() || !merged[at].unreadable.is_empty());
         self.pending = open.map(|at| Pending::new(start + at, Some(Vec::new()))).collect();
         let mut liars = Vec::new();
