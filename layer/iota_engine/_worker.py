@@ -150,7 +150,11 @@ class Worker:
             errors = [failure("rule", "raise", f"the test's `Log` is not an event: {reason}", rule.path)]
         else:
             tester = Tester(self._cell, self._evaluator)
-            outcome, functions, errors = tester.run(rule, self._test_event(rule, log), header.get("mocks") or [])
+            self._roster.seq, self._roster.mocked = header["seq"], True
+            try:
+                outcome, functions, errors = tester.run(rule, self._test_event(rule, log), header.get("mocks") or [])
+            finally:
+                self._roster.mocked = False
         self._frames.write(
             f'{{"type":"tested","seq":{header["seq"]},"outcome":{encode(outcome)},'
             f'"functions":{{{",".join(f"{quote(name)}:{text}" for name, text in functions.items())}}},'

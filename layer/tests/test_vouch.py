@@ -86,6 +86,15 @@ def test_a_mock_is_put_away(make_engine):
     assert len(engine.verdicts({"eventName": "X"})) == 2
 
 
+def test_a_slow_test_with_a_mock(make_engine):
+    """What is queued is handed in while the rule is slow: nobody looks while its mocks are in place."""
+    slow = "import time\ndef title(e): time.sleep(0.25); return 'T'\ndef rule(e): return True\n"
+    engine = make_engine({"a.py": slow, "b.py": YES})
+    assert len(engine.verdicts({"eventName": "X"})) == 2
+    assert engine.test({}, mocks=[{"objectName": "rule", "returnValue": True}])["functions"]["title"] == {"value": "T"}
+    assert len(engine.verdicts({"eventName": "X"})) == 2
+
+
 def test_the_last_words_of_a_changed_worker(make_engine):
     """Nothing of the batch leaves; watched, it says which pair it was."""
     changes = "def rule(e):\n    if e.get('eventName') == 'Y':\n        type(e).get = None\n    return True\n"

@@ -385,6 +385,14 @@ struct Job<'a> {
     fresh: bool,
 }
 
+/// What one worker is asked.
+struct Asked<'a> {
+    sets: Vec<Option<Vec<u32>>>,
+    /// Offset, length, set.
+    items: Vec<(usize, usize, usize)>,
+    body: Cow<'a, [u8]>,
+}
+
 /// What is known of who killed a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Blame {
@@ -423,7 +431,7 @@ impl<'a> Job<'a> {
     /// Sends what is pending to one worker. The inner result says whether the worker lived.
     fn run(&mut self, deliver: &mut impl FnMut(usize, Answer)) -> Result<Result<(), Death>, EngineError> {
         self.answered = 0;
-        let (sets, items, body) = self.request();
+        let Asked { sets, items, body } = self.request();
         let tenant = self.pool.tenant(&sets)?;
         let mut worker = self.pool.check_out(self.until, tenant, self.fresh)?;
         let seq = worker.next_seq();
@@ -460,7 +468,7 @@ impl<'a> Job<'a> {
     }
 
     /// What is pending, as a worker is asked: the sets of rules, the items, and the bytes of these and no others.
-    fn request(&self) -> (Vec<Option<Vec<u32>>>, Vec<(usize, usize, usize)>, Cow<'a, [u8]>) {
+    fn request(&self) -> Asked<'a> {
         let mut sets: Vec<Option<Vec<u32>>> = Vec::new();
         let mut items = Vec::with_capacity(self.pending.len());
         let mut end = 0;
@@ -486,7 +494,7 @@ impl<'a> Job<'a> {
             let records = self.pending.iter().map(|pending| self.batch.record(pending.item));
             Cow::Owned(records.collect::<Vec<_>>().concat())
         };
-        (sets, items, body)
+        Asked { sets, items, body }
     }
 
     /// Finds the pair that is to blame for a death and settles it.
