@@ -377,7 +377,7 @@ fn nor_does_it_where_the_kernel_refuses_to_confine() {
 #[test]
 fn a_rule_that_calls_records_unreadable_speaks_for_itself_alone() {
     const LIAR: &str = "import sys\n\n\ndef rule(event):\n    batch = sys.modules['iota_engine._batch']\n    \
-        sys.modules['iota_engine._vouch'].Vouch.changed = lambda self: None\n    \
+        sys.modules['iota_engine._vouch'].Vouch.changed = lambda *_: None\n    \
         batch.parse_record = lambda data: (None, 'a lie')\n    return len(event) == 0\n";
     let range = Range::new();
     fs::write(range.path("logs/y.json"), "{\"Records\":[{\"eventName\":\"Bad\",}]}").expect("a file");

@@ -46,6 +46,7 @@ class Batches:
         """Answer one batch."""
         seq: int = header["seq"]
         self._roster.seq = seq
+        self._roster.asked.clear()
         # Where a worker like this one was changed, each rule is looked after: who has changed it is to be known.
         watched = bool(header.get("watch"))
         plans: dict[int, tuple[Plan, Plan]] = {}
@@ -79,6 +80,7 @@ class Batches:
         iota: Plan = []
         for index in self._roster.pack if chosen is None else chosen:
             rule = self._roster.rule(index)
+            self._roster.asked.add(index)
             if rule.call is None:
                 self._cell.enter(item, index, IMPORT)
                 self._roster.load(rule)

@@ -41,6 +41,8 @@ class Roster:
         # The request at hand, and the rule and item that ran last where every single pair is watched.
         self.seq = 0
         self.after: tuple[int | None, int | None] = (None, None)
+        # Rules that the batch at hand asks: what others are does not matter to its replies.
+        self.asked: set[int] = set()
         # While a test of a rule runs, mocks stand in for what is the rule's own.
         self.mocked = False
 
@@ -51,7 +53,7 @@ class Roster:
 
     def tampered(self) -> str | None:
         """Return the last reply of this worker, if a rule has changed it."""
-        what = None if self._vouch is None or self.mocked else self._vouch.changed()
+        what = None if self._vouch is None or self.mocked else self._vouch.changed(self.asked)
         return None if what is None else tampered(self.seq, what, *self.after)
 
     def engine_has_grown(self) -> None:

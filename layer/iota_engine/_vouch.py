@@ -116,6 +116,10 @@ class _Members:
         )
 
 
+# Of a rule that could not be loaded.
+_NOTHING = (_Members(), _Kept(_code))
+
+
 class Vouch:
     """What one worker started with."""
 
@@ -128,8 +132,8 @@ class Vouch:
         self._modules = 0
         self._used: set[str] = set()
         # Rules and helpers are looked at once there is somebody to protect them from.
-        self._rule_members, self._rule_codes = _Members(), _Kept(_code)
-        self._rules = 0
+        self._helper_members, self._helper_codes = _Members(), _Kept(_code)
+        self._rules: dict[int, tuple[_Members, _Kept]] = {}
         self._lists: list[tuple[list[Any], tuple[Any, ...]]] = []
         self.extend()
         self._codec()
@@ -153,26 +157,29 @@ class Vouch:
     def helper(self, name: str, namespace: dict[str, Any]) -> None:
         """Keep the functions of a helper, which every rule may call."""
         functions = [key for key, value in namespace.items() if type(value) is FunctionType]
-        self._rule_members.keep(namespace, functions, name)
+        self._helper_members.keep(namespace, functions, name)
         for key in functions:
-            self._rule_codes.keep(namespace[key], f"{name}.{key}")
+            self._helper_codes.keep(namespace[key], f"{name}.{key}")
 
     def rule(self, rule: Rule) -> None:
         """Keep a rule that was just loaded."""
-        self._rules += 1
-        self._rule_members.keep(rule.__dict__, _OF_RULE, rule.id)
-        self._rule_members.keep(rule.answers, rule.answers, rule.id)
+        members, codes = self._rules[rule.index] = _Members(), _Kept(_code)
+        members.keep(rule.__dict__, _OF_RULE, rule.id)
+        members.keep(rule.answers, rule.answers, rule.id)
         for name, function in (("rule", rule.call), *rule.answers.items()):
             if type(function) is FunctionType:
-                self._rule_codes.keep(function, f"{rule.id}.{name}")
+                codes.keep(function, f"{rule.id}.{name}")
 
-    def changed(self) -> str | None:
-        """Return the name of something that is not what it was."""
+    def changed(self, asked: Iterable[int] = ()) -> str | None:
+        """Return the name of something that is not what it was; of rules only those `asked` count."""
         changed = self._members.changed() or self._codes.changed()
         for kept in self._others:
             changed = changed or kept.changed()
-        if self._rules > 1:
-            changed = changed or self._rule_members.changed() or self._rule_codes.changed()
+        if len(self._rules) > 1:
+            changed = changed or self._helper_members.changed() or self._helper_codes.changed()
+            for index in asked:
+                members, codes = self._rules.get(index) or _NOTHING
+                changed = changed or members.changed() or codes.changed()
         if changed is None and all(
             len(values) == len(before) and all(map(is_, values, before)) for values, before in self._lists
         ):
