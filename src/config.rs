@@ -9,11 +9,15 @@ use std::time::Duration;
 
 use crate::error::SetupError;
 use crate::json;
-use crate::model::Sandbox;
+use crate::model::{Sandbox, WorkerPer};
 
 /// One vCPU of a Lambda function, in MB of memory.
 const MB_PER_VCPU: u64 = 1769;
 const MIB: u64 = 1024 * 1024;
+/// Address space of a worker that runs one rule, in MB. With one it takes 19, with all of the public rules' imports 53.
+const ONE_RULE_MB: u64 = 128;
+/// So many workers with one rule each are kept on a laptop, at some 19 MB apiece: a file seldom asks more rules.
+const KEPT: u64 = 24;
 
 /// All settings, checked.
 #[derive(Debug, Clone)]
@@ -32,6 +36,10 @@ pub(crate) struct Config {
     pub worker_memory_bytes: u64,
     /// `IOTA_WORKERS`: Python workers, and objects handled at the same time.
     pub workers: usize,
+    /// `IOTA_WORKER_PER`: whether rules may share a worker.
+    pub worker_per: WorkerPer,
+    /// Workers that live at the same time, idle ones included.
+    pub workers_alive: usize,
     /// `IOTA_DEADLINE_MARGIN_MS`: how long before the function's deadline work stops.
     pub deadline_margin: Duration,
     /// `IOTA_ALERTS_TO`: who must acknowledge alerts, besides the log.
@@ -63,7 +71,7 @@ pub(crate) struct Config {
 }
 
 /// Every setting by name: what is not here and begins with `IOTA_` is reported.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "IOTA_MAX_OBJECT_BYTES",
     "IOTA_MAX_RECORD_BYTES",
     "IOTA_MAX_DEPTH",
@@ -71,6 +79,7 @@ const NAMES: [&str; 17] = [
     "IOTA_RULE_TIMEOUT_MS",
     "IOTA_WORKER_MEMORY_MB",
     "IOTA_WORKERS",
+    "IOTA_WORKER_PER",
     "IOTA_DEADLINE_MARGIN_MS",
     "IOTA_ALERTS_TO",
     "IOTA_SIGNALS",
@@ -104,8 +113,19 @@ impl Config {
         let slower = (MB_PER_VCPU as f64 / memory as f64).max(1.0);
         let cores = memory.div_ceil(MB_PER_VCPU).clamp(1, 6);
         let workers = env.number("IOTA_WORKERS", Some(cores), 1, 64)?.unwrap_or(cores);
+        let worker_per = env.worker_per()?;
         // What the function has, less what Rust needs; on a laptop as much as any rule's imports may want.
-        let memory_for_worker = function_memory_mb.map_or(1024, |mb| (mb.saturating_sub(96) / workers).max(96));
+        let for_workers = function_memory_mb.map(|mb| mb.saturating_sub(96));
+        let memory_for_worker = for_workers.map_or(1024, |mb| (mb / workers).max(96));
+        let memory_for_worker =
+            if worker_per == WorkerPer::Rule { memory_for_worker.min(ONE_RULE_MB) } else { memory_for_worker };
+        let worker_mb =
+            env.number("IOTA_WORKER_MEMORY_MB", Some(memory_for_worker), 64, 1 << 20)?.unwrap_or(memory_for_worker);
+        // Idle workers hold what their rule left in them, so all of them together must fit.
+        let kept = for_workers.map_or(KEPT, |mb| mb / worker_mb).clamp(workers, 64);
+        let workers_alive = if worker_per == WorkerPer::Rule { kept } else { workers };
+        // To ask every rule would start a process for each.
+        let sample = if worker_per == WorkerPer::Rule { 0 } else { 10_000 };
         let rule_timeout = env.number("IOTA_RULE_TIMEOUT_MS", Some(2000), 10, 600_000)?.unwrap_or_default();
         Ok(Self {
             max_object_bytes: env.bytes("IOTA_MAX_OBJECT_BYTES", 512 * MIB, 1024, 1 << 40)?,
@@ -115,17 +135,16 @@ impl Config {
             max_alert_bytes: usize::try_from(env.bytes("IOTA_MAX_ALERT_BYTES", 64 * 1024, 32 * 1024, MIB)?)
                 .unwrap_or(usize::MAX),
             rule_timeout: Duration::from_millis(rule_timeout).mul_f64(slower),
-            worker_memory_bytes: MIB
-                * env
-                    .number("IOTA_WORKER_MEMORY_MB", Some(memory_for_worker), 64, 1 << 20)?
-                    .unwrap_or(memory_for_worker),
+            worker_memory_bytes: MIB * worker_mb,
+            worker_per,
+            workers_alive: usize::try_from(workers_alive).unwrap_or(1),
             workers: usize::try_from(workers).unwrap_or(1),
             deadline_margin: Duration::from_millis(
                 env.number("IOTA_DEADLINE_MARGIN_MS", Some(2000), 100, 300_000)?.unwrap_or_default(),
             ),
             alerts_to: env.text("IOTA_ALERTS_TO"),
             log_signals: env.word("IOTA_SIGNALS", &["count", "log"])? == "log",
-            verify_sample: env.number("IOTA_VERIFY_SAMPLE", Some(10_000), 0, u64::MAX)?.unwrap_or_default(),
+            verify_sample: env.number("IOTA_VERIFY_SAMPLE", Some(sample), 0, u64::MAX)?.unwrap_or_default(),
             sandbox: env.sandbox()?,
             python: env.path("IOTA_PYTHON"),
             engine: env.path("IOTA_ENGINE"),
@@ -272,6 +291,11 @@ impl Lookup<'_> {
         }
     }
 
+    fn worker_per(&self) -> Result<WorkerPer, SetupError> {
+        let word = self.word("IOTA_WORKER_PER", &["pack", "rule"])?;
+        Ok(if word == "rule" { WorkerPer::Rule } else { WorkerPer::Pack })
+    }
+
     fn sandbox(&self) -> Result<Sandbox, SetupError> {
         Ok(match self.word("IOTA_SANDBOX", &["auto", "require", "off"])? {
             "require" => Sandbox::Require,
@@ -327,6 +351,24 @@ mod tests {
     }
 
     #[test]
+    fn a_worker_for_each_rule_takes_no_more_memory() {
+        let got = |set: &[(&str, &str)]| {
+            let config = config(&[set, &[("IOTA_WORKER_PER", "rule")]].concat()).expect("valid");
+            (config.workers_alive, config.worker_memory_bytes >> 20)
+        };
+        let memory = |mb| ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", mb);
+        assert_eq!(got(&[memory("1024")]), (7, 128));
+        assert_eq!(got(&[memory("1024"), ("IOTA_WORKER_MEMORY_MB", "300")]), (3, 300));
+        assert_eq!(got(&[memory("128")]), (1, 96), "one there must be");
+        assert_eq!(got(&[("IOTA_WORKERS", "30")]), (30, 128), "no fewer than may be busy");
+        assert_eq!(
+            config(&[memory("3538")]).expect("valid").workers_alive,
+            2,
+            "as many as workers, where they are shared"
+        );
+    }
+
+    #[test]
     fn bad_values_are_named() {
         let check = |name, value, expected: &str| {
             let got = config(&[(name, value)]).expect_err("must be refused");
@@ -337,6 +379,7 @@ mod tests {
         check("IOTA_WORKERS", "0", "from 1 to 64");
         check("IOTA_SIGNALS", "yes", "count, log");
         check("IOTA_SANDBOX", "on", "auto, require, off");
+        check("IOTA_WORKER_PER", "record", "pack, rule");
         check("IOTA_READER_ROLE_ARN", "iota-log-reader", "the ARN of a role");
         check("IOTA_READER_ROLE_ARN", "arn:aws:iam::111122223333:user/u", "the ARN of a role");
         assert_eq!(config(&[("IOTA_MAX_OBJECT_BYTES", "2 GiB")]).expect("valid").max_object_bytes, 2 << 30);

@@ -31,7 +31,8 @@
 //! | `IOTA_ENGINE` | `/opt/python`; the command's built-in one | the folder that holds the package `iota_engine` |
 //! | `IOTA_PYTHON` | the managed runtime's; `python3` | the interpreter for the rules |
 //! | `IOTA_WORKERS` | one per vCPU | Python workers; objects handled at the same time |
-//! | `IOTA_WORKER_MEMORY_MB` | the function's less 96, shared; 1024 | address space of one worker |
+//! | `IOTA_WORKER_PER` | `pack` | `rule`: no two rules share a worker |
+//! | `IOTA_WORKER_MEMORY_MB` | the function's less 96, shared; 1024; at most 128 with a worker for each rule | address space of one worker |
 //! | `IOTA_RULE_TIMEOUT_MS` | 2000 on a whole vCPU | one rule on one record, its other functions included |
 //! | `IOTA_MAX_OBJECT_BYTES` | 512 MiB | decompressed bytes of one object |
 //! | `IOTA_MAX_RECORD_BYTES` | 1 MiB | a longer record is counted as oversize |
@@ -40,7 +41,7 @@
 //! | `IOTA_DEADLINE_MARGIN_MS` | 2000 | how long before the function's deadline work stops |
 //! | `IOTA_ALERTS_TO` | | SQS queue or EventBridge bus that must acknowledge an object's alerts before it is done |
 //! | `IOTA_SIGNALS` | `count` | `log` prints matches that are no alerts, and those that exceptions hide |
-//! | `IOTA_VERIFY_SAMPLE` | 10000 | of so many records the function has one judged by every rule, to check the prefilter; 0 for none |
+//! | `IOTA_VERIFY_SAMPLE` | 10000; 0 with a worker for each rule | of so many records the function has one judged by every rule, to check the prefilter; 0 for none |
 //! | `IOTA_READER_ROLE_ARN` | | the role that the function takes on to read log files of another account |
 //! | `IOTA_SANDBOX` | `auto` | `require`: no rule runs unless every rung of isolation holds; `off`: none of the kernel's |
 

@@ -39,6 +39,15 @@ pub(crate) enum Sandbox {
     Off,
 }
 
+/// Which rules may share a Python process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WorkerPer {
+    /// All of the pack.
+    Pack,
+    /// None: each has processes of its own.
+    Rule,
+}
+
 /// How urgent an alert is, from a note to a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]

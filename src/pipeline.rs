@@ -168,6 +168,8 @@ impl Pipeline {
         let settings = PoolSettings {
             recipe,
             workers: config.workers,
+            workers_alive: config.workers_alive,
+            worker_per: config.worker_per,
             rule_timeout: config.rule_timeout,
             memory_bytes: config.worker_memory_bytes,
             sandbox: config.sandbox,

@@ -1,7 +1,7 @@
 //! Rules that attack: everything around them, each other, and whoever started them.
 //!
 //! Each file in `tests/hostile` tries one thing. Those in `rules` say what they got, if they got anything; those in
-//! `alone` hang, crash or forge, so each has a scan of its own. Every attempt would leave evidence: a canary, a secret
+//! `alone` hang, crash or forge, so each has a scan of its own; those in `meddling` change what becomes of others. Every attempt would leave evidence: a canary, a secret
 //! in the output, a connection. Beside them stand two rules that mean well; their alerts must be complete, whatever
 //! happens. All of it runs twice: as confined as this kernel allows, and as Lambda is reported to be, where the kernel
 //! refuses to confine (`lambda_like.py`).
@@ -20,7 +20,7 @@ use common::{Done, done, file, record};
 use tempfile::TempDir;
 
 const SECRET: &str = "canary-secret-5b1d";
-const BENIGN: &str = "def rule(event):\n    return event.get('eventName') == 'Bad'\n";
+const BENIGN: &str = "BAD = 'Bad'\n\n\ndef rule(event):\n    return event.get('eventName') == BAD\n";
 /// So many records that match, so that what a rule does to the next record shows.
 const RECORDS: usize = 2;
 
@@ -118,7 +118,12 @@ impl Range {
         for (name, text) in attempts {
             fs::write(self.path(&format!("rules/{name}.py")), self.fill(text)).expect("a rule");
         }
-        done(&mut self.command(&["scan", "logs", "--rules", "rules", "--lines", "all", "--jobs", "1"], kernel))
+        done(
+            &mut self.command(
+                &["scan", "logs", "--rules", "rules", "--lines", "all", "--jobs", "1", "--no-prefilter"],
+                kernel,
+            ),
+        )
     }
 
     fn command(&self, args: &[&str], kernel: Kernel) -> Command {
@@ -307,6 +312,92 @@ fn a_rule_that_breaks_its_worker_costs_no_other_rule_an_alert() {
 fn nor_does_it_in_lambda() {
     try_alone(Kernel::LambdaLike, |letter| letter < 'f');
     try_alone(Kernel::LambdaLike, |letter| letter > 'f');
+}
+
+/// What a rule that changes others' verdicts comes to in an interpreter that they share.
+fn meddle(attempt: &Attempt) {
+    let (name, text) = attempt;
+    let range = Range::new();
+    let ran = range.scan(std::slice::from_ref(attempt), Kernel::Full);
+    let expected = text.lines().find_map(|line| line.strip_prefix("# expect: ")).expect("what is expected");
+    let failures: Vec<_> =
+        ran.kind("rule_error").iter().map(|line| (line["rule_id"].clone(), line["failure"].clone())).collect();
+    if expected == "unseen" {
+        // What docs/security.md says is not prevented there. Were it, this attempt would prove nothing elsewhere.
+        let whole = ran.kind("alert").len() == 2 * RECORDS;
+        assert!(!whole && failures.is_empty(), "{name}: it did no harm, or was told: {failures:?}");
+        return;
+    }
+    expect_the_others_complete(&ran, name);
+    let unloaded: Vec<_> = ran.kind("health").iter().map(|line| line["rule_id"].clone()).collect();
+    let told = if expected == "unloaded" {
+        (vec![], vec![name.as_str().into()])
+    } else {
+        (vec![(name.as_str().into(), expected.into())], vec![])
+    };
+    assert_eq!((failures, unloaded), told, "{name}: {}", ran.stderr);
+}
+
+#[test]
+fn who_changes_what_all_rules_share_is_found_or_the_docs_say_not() {
+    let attempts = attempts("meddling", Kernel::Full);
+    assert!(attempts.len() > 20, "only {} attempts", attempts.len());
+    let failed: Vec<_> = attempts
+        .iter()
+        .filter(|attempt| std::panic::catch_unwind(|| meddle(attempt)).is_err())
+        .map(|(name, _)| name)
+        .collect();
+    assert!(failed.is_empty(), "{failed:?}");
+}
+
+/// All of those at once, each in a process of its own.
+fn meddle_apart(kernel: Kernel) {
+    let range = Range::new();
+    let attempts = attempts("meddling", kernel);
+    range.scan(&attempts, kernel);
+    let mut command =
+        range.command(&["scan", "logs", "--rules", "rules", "--lines", "all", "--jobs", "1", "--no-prefilter"], kernel);
+    let ran = done(command.env("IOTA_WORKER_PER", "rule"));
+    expect_the_others_complete(&ran, "a process for each rule");
+    let blamed: Vec<_> = ran.kind("rule_error").iter().map(|line| line["rule_id"].to_string()).collect();
+    assert!(blamed.iter().all(|rule| !rule.contains("benign")), "{blamed:?}");
+    let others: Vec<_> = ran
+        .kind("alert")
+        .into_iter()
+        .filter(|alert| !alert["rule_id"].as_str().unwrap_or_default().ends_with("_benign"))
+        .collect();
+    assert!(others.is_empty(), "{others:?}");
+}
+
+#[test]
+fn a_rule_with_a_process_of_its_own_changes_no_other_verdict() {
+    meddle_apart(Kernel::Full);
+}
+
+#[test]
+fn nor_does_it_where_the_kernel_refuses_to_confine() {
+    meddle_apart(Kernel::LambdaLike);
+}
+
+/// Says that no record can be read; the other rule's word must not count for less.
+#[test]
+fn a_rule_that_calls_records_unreadable_speaks_for_itself_alone() {
+    const LIAR: &str = "import sys\n\n\ndef rule(event):\n    batch = sys.modules['iota_engine._batch']\n    \
+        sys.modules['iota_engine._vouch'].Vouch.changed = lambda *_: None\n    \
+        batch.parse_record = lambda data: (None, 'a lie')\n    return len(event) == 0\n";
+    let range = Range::new();
+    fs::write(range.path("logs/y.json"), "{\"Records\":[{\"eventName\":\"Bad\",}]}").expect("a file");
+    range.scan(&[("m_liar".to_owned(), LIAR.to_owned())], Kernel::Full);
+    let mut command =
+        range.command(&["scan", "logs", "--rules", "rules", "--lines", "all", "--jobs", "1"], Kernel::Full);
+    let ran = done(command.env("IOTA_WORKER_PER", "rule"));
+    let of = |rule: &str| ran.kind("alert").iter().filter(|alert| alert["rule_id"] == rule).count();
+    assert_eq!((of("a_benign"), of("z_benign")), (RECORDS, RECORDS), "{}", ran.stderr);
+    let told: Vec<_> =
+        ran.kind("rule_error").iter().map(|line| (&line["rule_id"], &line["failure"], &line["count"])).collect();
+    assert_eq!(told, [(&"m_liar".into(), &"crash".into(), &1.into())], "the second record it called so");
+    let malformed: u64 = ran.kind("object").iter().filter_map(|line| line["malformed"].as_u64()).sum();
+    assert_eq!(malformed, 1, "the one that really is");
 }
 
 #[test]

@@ -36,7 +36,7 @@ def ask(rule: Rule, name: str, event: Event) -> Any:
     Returns a `str`, a list of `str` (destinations), JSON text (alert_context), or `OPEN`.
     Raises whatever the function raises, and `WrongType` for an answer of the wrong type.
     """
-    function = rule.namespace[name]
+    function = rule.answers[name]
     takes_event = rule.is_panther or name != "severity" or _takes_argument(function)
     return _CHECKS[name](rule, name, _call(function, event) if takes_event else _call(function))
 

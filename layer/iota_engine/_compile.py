@@ -17,6 +17,7 @@ from iota_engine._canary import ID as CANARY
 from iota_engine._digest import sha256
 from iota_engine._discover import Discovery
 from iota_engine._exceptions import read_exceptions
+from iota_engine._flags import flagged
 from iota_engine._importpass import WorkerDied, import_all, site_folders
 from iota_engine._inline import translate_filters
 from iota_engine._metadata import Unusable
@@ -94,7 +95,8 @@ def compile_rules(options: argparse.Namespace) -> dict[str, Any]:
     rules = _chosen(found, include_disabled=options.include_disabled)
     if not options.no_import:
         rules = _importable(rules, found, options.confine)
-    helpers = _helpers(found)
+    places = _helpers(found)
+    helpers = {name: tree for name, (_, tree) in places.items()}
     conditions = Conditions(helpers, [*_models(found), *(each.syntax for each in found.rules)], _installed)
     for candidate in rules:
         candidate.entry["condition"] = conditions.of(candidate.syntax, is_panther=candidate.entry["form"] == "panther")
@@ -107,7 +109,8 @@ def compile_rules(options: argparse.Namespace) -> dict[str, Any]:
     output.write_bytes(pack)
     if options.tests is not None:
         options.tests.write_text(json.dumps(cases), encoding="utf-8")
-    return report(rules, found, digest) | {"own": own_files(found, changed, wants(found.site, rules, helpers))}
+    own = own_files(found, changed, wants(found.site, rules, helpers))
+    return report(rules, found, digest) | {"flagged": flagged(rules, places), "own": own}
 
 
 def _folder(path: Path) -> Path:
@@ -177,9 +180,9 @@ def _importable(rules: list[Candidate], found: Found, confine: dict[str, Any] | 
     return kept
 
 
-def _helpers(found: Found) -> dict[str, ast.Module]:
-    """Return the syntax of every module that rules may import, by its name; the first folder that has one wins."""
-    helpers = {MODULE: parse(source(found.site).encode("ascii"), MODULE)}
+def _helpers(found: Found) -> dict[str, tuple[str, ast.Module]]:
+    """Return place and syntax of each module that rules may import, by its name; the first folder that has it wins."""
+    helpers = {MODULE: (f"<{MODULE}>", parse(source(found.site).encode("ascii"), MODULE))}
     for folder in found.helper_folders:
         for file in found.support:
             if file.suffix != ".py" or not file.is_relative_to(folder):
@@ -189,7 +192,7 @@ def _helpers(found: Found) -> dict[str, ast.Module]:
             if name not in helpers:
                 # One that is no Python fails the rules that import it, with its own words.
                 with suppress(NotPython):
-                    helpers[name] = parse(found.tree.read(file), str(file))
+                    helpers[name] = found.tree.name(file), parse(found.tree.read(file), str(file))
     return helpers
 
 

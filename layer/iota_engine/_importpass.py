@@ -132,10 +132,16 @@ class ImportPass:
         if self._worker is None:
             self._worker = _Worker(self._folder, self._pack, self._digest, self._rules, self._confine)
         try:
-            return self._worker.ask({**request, "seq": 0})
+            reply = self._worker.ask({**request, "seq": 0})
         except WorkerDied as died:
             self.close()
             return {"error": {"exception": str(died), "file": None, "line": None}}
+        if reply.get("type") == "tampered":
+            # It looks after every load, and ends with this.
+            self.close()
+            text = f"its import changes `{reply['what']}`, which is not its own; rules share a process"
+            return {"error": {"exception": text, "file": None, "line": None}}
+        return reply
 
     def close(self) -> None:
         """End the worker, if there is one."""

@@ -18,7 +18,7 @@ from iota_engine._failure import LoadFailed, place_of, summary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from types import CodeType
     from typing import Any
 
@@ -94,8 +94,10 @@ class Sources:
 class Helpers:
     """Finder and loader of helper modules. It stands last on `sys.meta_path`: no helper hides a library."""
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: Sources, loaded: Callable[[str, dict[str, Any]], None]) -> None:
+        """Tell `loaded` of every helper once its code has run."""
         self._sources = sources
+        self._loaded = loaded
 
     def find_spec(
         self, name: str, _path: Sequence[str] | None = None, _target: ModuleType | None = None
@@ -120,6 +122,7 @@ class Helpers:
         module.__file__ = code.co_filename
         module.__dict__["__builtins__"] = vars(_RULE_BUILTINS)
         _run(code, module.__dict__)
+        self._loaded(module.__name__, module.__dict__)
 
 
 def load_module(sources: Sources, path: str, name: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # Python refuses to convert longer texts to `int`, since that takes quadratic time.
 MAX_DIGITS = 4300
+CLOUDTRAIL = "AWS.CloudTrail"
 
 
 def _bounded_int(text: str) -> int | float:

@@ -65,8 +65,10 @@ class Rule:
         self.module_name = self.id if self.is_panther else f"iota_rules.{self.id}"
         self.function_names = PANTHER_FUNCTIONS if self.is_panther else IOTA_FUNCTIONS
         self.namespace: dict[str, Any] = {}
-        # The functions it defines, in the order they are called.
+        # The functions it defines, in the order they are called; and themselves: whoever rebinds a name later, binds
+        # it for his own code.
         self.functions: tuple[str, ...] = ()
+        self.answers: dict[str, Callable[..., Any]] = {}
         # What the hot loop calls; None until the rule is loaded.
         self.call: Callable[[Event], object] | None = None
         # Loading failed in a way that may pass: it is tried again with the next batch.
@@ -79,6 +81,7 @@ class Rule:
         try:
             self.namespace = load_module(sources, self.path, self.module_name)
             self.functions = tuple(name for name in self.function_names if name in self.namespace)
+            self.answers = {name: self.namespace[name] for name in self.functions}
             self.call = self._with_filters(cell)
         except BaseException as error:  # noqa: BLE001  # a rule's import may raise anything, `SystemExit` too
             told = describe(error, "import", sources.names, clock.import_ms)

@@ -46,10 +46,14 @@ class Tester:
             text = f"mock `{missing[0]}`: `{rule.path}` has no such name; mock a name of the rule's own file"
             return None, {}, [failure("rule", "raise", text, rule.path)]
         saved = {name: rule.namespace.get(name, _GONE) for name in _names(mocks)}
+        own = rule.answers
         try:
             rule.namespace.update(_made(mocks))
+            # A mock may stand for one of them.
+            rule.answers = {name: rule.namespace[name] for name in rule.functions}
             return self._run(rule, event)
         finally:
+            rule.answers = own
             for name, value in saved.items():
                 if value is _GONE:
                     rule.namespace.pop(name, None)

@@ -15,6 +15,7 @@ SUPPLIED = {"boto3", "botocore", "panther_core", "panther_detection_helpers"}
 COMPILE_ONLY = {
     "_compile",
     "_discover",
+    "_flags",
     "_found",
     "_importpass",
     "_inline",

@@ -49,9 +49,24 @@ pub(super) struct Report {
     pub(super) unconditioned: Vec<Unconditioned>,
     /// Rules that can't match, whatever comes.
     pub(super) never: Vec<String>,
+    /// Places where a rule could reach beyond its own code.
+    pub(super) flagged: Vec<Flagged>,
     /// What it has looked at; `None` if that can't be told.
     inputs: Option<Inputs>,
     pub(super) own: Own,
+}
+
+/// A place where a rule, or a helper, could reach beyond its own code.
+#[derive(Deserialize)]
+pub(super) struct Flagged {
+    pub(super) path: String,
+    pub(super) line: u32,
+    /// What is used there.
+    pub(super) what: String,
+    /// What that could do.
+    pub(super) why: String,
+    /// Whose code it is, or who imports it.
+    pub(super) rules: Vec<String>,
 }
 
 /// What the organisation's own files came to.

@@ -4,7 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
-use super::engine::{Own, Report};
+use super::engine::{Flagged, Own, Report};
 use crate::config::no_color;
 use crate::engine::Refused;
 use crate::model::Severity;
@@ -58,6 +58,15 @@ pub(super) fn compiled(report: &Report, target: &Path, verbose: bool) {
         if report.failed.is_empty() { String::new() } else { format!(", {} not loaded", report.failed.len()) },
         &report.digest[..report.digest.len().min(12)],
     ));
+    for place in &report.flagged {
+        let whose = match place.rules.as_slice() {
+            [] => String::new(),
+            [only] => format!(" (rule `{only}`)"),
+            [first, rest @ ..] => format!(" (rule `{first}` and {} more)", rest.len()),
+        };
+        let Flagged { path, line, what, why, .. } = place;
+        note(&format!("{} `{path}:{line}`: `{what}` {why}{whose}", paint("33", "look at")));
+    }
     for id in &report.never {
         note(&format!(
             "`{id}` can't match any event as it stands; is a value of `site.yml` missing, or a test inverted?"

@@ -27,6 +27,8 @@ pub(super) struct Start<'a> {
     pub(super) rules: &'a Path,
     pub(super) digest: &'a str,
     pub(super) cell: &'a Path,
+    /// The only rules that it may load, by index; `None`: any.
+    pub(super) only: Option<Vec<u32>>,
     pub(super) limits: Limits,
     pub(super) site: &'a [String],
     /// What a match says is wanted of rules that never alert, too.
@@ -55,6 +57,9 @@ pub(super) struct BatchHeader<'a> {
     pub(super) sets: &'a [Option<Vec<u32>>],
     /// Offset, length, set.
     pub(super) items: &'a [(usize, usize, usize)],
+    /// Whether the worker looks after every single pair whether it is still itself: somebody has changed one like it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) watch: bool,
 }
 
 #[derive(Serialize)]
@@ -72,6 +77,7 @@ pub(super) enum Reply {
     Item(ItemReply),
     Tested(Tested),
     End(End),
+    Tampered(Tampered),
 }
 
 impl Reply {
@@ -86,6 +92,7 @@ impl Reply {
             "item" => Self::Item(serde_json::from_slice(header)?),
             "end" => Self::End(serde_json::from_slice(header)?),
             "hello" => Self::Hello(serde_json::from_slice(header)?),
+            "tampered" => Self::Tampered(serde_json::from_slice(header)?),
             "tested" => Self::Tested(serde_json::from_slice(header)?),
             _ => Self::Fatal(serde_json::from_slice(header)?),
         })
@@ -101,6 +108,16 @@ pub(super) struct Fatal {
 #[derive(Deserialize)]
 pub(super) struct End {
     pub(super) seq: u64,
+}
+
+/// The last words of a worker that is not what it was when it started.
+#[derive(Debug, Deserialize)]
+pub(super) struct Tampered {
+    /// What was changed.
+    pub(super) what: String,
+    /// The pair that did it, where every single one was watched.
+    pub(super) rule: Option<u32>,
+    pub(super) item: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -205,6 +222,8 @@ pub(crate) enum FailureKind {
     Crash,
     /// It asked for more memory than there is.
     Memory,
+    /// It changed the engine, or another rule, in the process that they share.
+    Tamper,
 }
 
 /// The answer to one test of a rule.

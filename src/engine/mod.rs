@@ -1,8 +1,8 @@
 //! Candidate records in, verdicts out: the Python workers and all that may go wrong with them.
 //!
 //! `frame` knows bytes, `message` what they say, `spawn` starts processes, `isolation` says what they are denied (with
-//! `confine` and `seccomp`, by the kernel) and checks that it holds, `worker` talks to one, `pool` hands a batch to a worker and sees it answered whatever dies on the way, `fence` keeps a rule that hangs or crashes at bay for a
-//! while. The round trip is closed here: a batch goes in, and for every record exactly one [`Answer`] comes out.
+//! `confine` and `seccomp`, by the kernel) and checks that it holds, `worker` talks to one, `pool` hands a batch to a worker and sees it answered whatever dies on the way, `tenant` says whose rules a worker runs, `fence`
+//! keeps a rule that hangs or crashes at bay for a while. The round trip is closed here: a batch goes in, and for every record exactly one [`Answer`] comes out.
 //! The protocol is written down in `docs/engine-protocol.md`.
 
 #[cfg(target_os = "linux")]
@@ -17,6 +17,7 @@ mod pool;
 #[cfg(target_os = "linux")]
 mod seccomp;
 mod spawn;
+mod tenant;
 mod worker;
 
 pub(crate) use isolation::{Ladder, Refused, shield_ourselves};

@@ -4,8 +4,10 @@
 //! [`EngineError`]. When a worker dies, the pair in its cell is run again alone in a fresh one; if that dies too, the
 //! pair is the failure and every other pair is still answered. Items that were answered are never run again.
 
+mod per_rule;
 mod suspects;
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -20,9 +22,10 @@ use super::message::{
     check_verdicts,
 };
 use super::spawn::{Recipe, Spawner};
+use super::tenant::Tenant;
 use super::worker::{Death, Flow, Welcome, Worker};
 use super::{EngineError, Until};
-use crate::model::Sandbox;
+use crate::model::{Sandbox, WorkerPer};
 use crate::rulepack::Rulepack;
 
 /// The engine's own work on one request: parsing 1 MiB, nothing that takes seconds.
@@ -32,8 +35,11 @@ const IMPORT: Duration = Duration::from_secs(10);
 /// What a pool is made of.
 pub(crate) struct PoolSettings {
     pub(crate) recipe: Recipe,
-    /// At most so many workers at a time.
+    /// At most so many workers are busy at a time.
     pub(crate) workers: usize,
+    /// At most so many live, idle ones included.
+    pub(crate) workers_alive: usize,
+    pub(crate) worker_per: WorkerPer,
     pub(crate) rule_timeout: Duration,
     pub(crate) memory_bytes: u64,
     pub(crate) sandbox: Sandbox,
@@ -197,7 +203,7 @@ impl Pool {
         };
         if strict {
             // Whether rules may run at all is known before the first record.
-            let worker = pool.check_out(&Until::default(), false)?;
+            let worker = pool.check_out(&Until::default(), pool.tenant(&[])?, false)?;
             pool.check_in(worker, true);
         }
         Ok(pool)
@@ -212,27 +218,23 @@ impl Pool {
     ) -> Result<(), EngineError> {
         let fenced = lock(&self.fences).fenced(Instant::now());
         let allowed = self.allowed(&fenced);
-        let open = |rules: &Vec<u32>| {
-            rules.iter().copied().filter(|rule| fenced.binary_search(rule).is_err()).collect::<Vec<u32>>()
+        let mut job = Job {
+            pool: self,
+            batch,
+            until,
+            fenced,
+            allowed,
+            pending: VecDeque::new(),
+            struck: Vec::new(),
+            answered: 0,
+            fresh: false,
         };
-        let pending = batch.items.iter().enumerate().map(|(at, item)| Pending::new(at, item.rules.as_ref().map(open)));
-        let pending = pending.collect();
-        let mut job =
-            Job { pool: self, batch, until, fenced, allowed, pending, struck: Vec::new(), answered: 0, fresh: false };
-        let mut unexplained = 0;
-        while !job.pending.is_empty() {
-            let Err(death) = job.run(&mut deliver)? else { break };
-            if job.blame(&death)? == Blame::Proven {
-                continue;
-            }
-            unexplained += 1;
-            if unexplained > 2 {
-                return Err(EngineError::Broken(cause(&death)));
-            }
-            if unexplained == 2 || matches!(death, Death::Lied { .. }) {
-                job.eliminate()?;
-                unexplained = 2;
-            }
+        if self.settings.worker_per == WorkerPer::Rule {
+            job.rule_by_rule(&mut deliver)?;
+        } else {
+            let pending = batch.items.iter().enumerate();
+            job.pending = pending.map(|(at, item)| Pending::new(at, job.open(item.rules.as_deref()))).collect();
+            job.settle_all(&mut deliver)?;
         }
         lock(&self.fences).forgive_except(&job.struck, Instant::now());
         Ok(())
@@ -240,7 +242,7 @@ impl Pool {
 
     /// Runs one test of one rule.
     pub(crate) fn test(&self, rule: u32, mocks: &RawValue, log: &[u8], until: &Until) -> Result<Tested, EngineError> {
-        let mut worker = self.check_out(until, false)?;
+        let mut worker = self.check_out(until, self.tenant(&[Some(vec![rule])])?, false)?;
         let seq = worker.next_seq();
         let request = Request::Test(TestHeader { seq, rule, mocks, length: log.len() });
         let mut answer = None;
@@ -286,32 +288,44 @@ impl Pool {
         Some(all.filter(|rule| fenced.binary_search(rule).is_err()).collect())
     }
 
-    /// An idle worker, or a new one if there may be one more; else waits. A `fresh` one has run nothing yet: an idle one
-    /// makes way for it.
-    fn check_out(&self, until: &Until, fresh: bool) -> Result<Worker, EngineError> {
+    /// Whose worker may take a request that names these rules.
+    fn tenant(&self, sets: &[Option<Vec<u32>>]) -> Result<Tenant, EngineError> {
+        if self.settings.worker_per == WorkerPer::Pack {
+            return Ok(Tenant::Pack);
+        }
+        Tenant::alone(sets).ok_or_else(|| EngineError::Broken("two rules were to share a worker".into()))
+    }
+
+    /// An idle worker of this tenant, or a new one if there may be one more; else waits. A `fresh` one has run nothing
+    /// yet. Where too many live, the one that was idle the longest makes way.
+    fn check_out(&self, until: &Until, tenant: Tenant, fresh: bool) -> Result<Worker, EngineError> {
         let mut idle = lock(&self.idle);
         loop {
             if until.over() {
                 return Err(EngineError::Over);
             }
-            if let Some(worker) = idle.workers.pop() {
-                if fresh {
-                    idle.retire(&worker);
-                    continue;
+            let known = idle.workers.iter().rposition(|worker| worker.tenant() == tenant).filter(|_| !fresh);
+            if idle.running < self.settings.workers {
+                let worker = known.map(|at| idle.workers.remove(at));
+                while worker.is_none()
+                    && !idle.workers.is_empty()
+                    && idle.running + idle.workers.len() >= self.settings.workers_alive
+                {
+                    let oldest = idle.workers.remove(0);
+                    idle.retire(&oldest);
                 }
                 idle.running += 1;
-                return Ok(worker);
-            }
-            if idle.running < self.settings.workers {
-                idle.running += 1;
-                break;
+                match worker {
+                    Some(worker) => return Ok(worker),
+                    None => break,
+                }
             }
             let waited = self.freed.wait_timeout(idle, Duration::from_millis(50));
             idle = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         drop(idle);
         let program = self.settings.recipe.python.display().to_string();
-        let worker = Worker::start(&self.spawner, &self.welcome, &program, until).inspect_err(|_| {
+        let worker = Worker::start(&self.spawner, &self.welcome, tenant, &program, until).inspect_err(|_| {
             lock(&self.idle).running -= 1;
             self.freed.notify_one();
         })?;
@@ -374,6 +388,14 @@ struct Job<'a> {
     fresh: bool,
 }
 
+/// What one worker is asked.
+struct Asked<'a> {
+    sets: Vec<Option<Vec<u32>>>,
+    /// Offset, length, set.
+    items: Vec<(usize, usize, usize)>,
+    body: Cow<'a, [u8]>,
+}
+
 /// What is known of who killed a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Blame {
@@ -383,32 +405,42 @@ enum Blame {
     Unknown,
 }
 
-impl Job<'_> {
+impl<'a> Job<'a> {
+    /// Of these rules (`None`: of all) the ones that are not fenced; `None` where that is all.
+    fn open(&self, rules: Option<&[u32]>) -> Option<Vec<u32>> {
+        Some(rules?.iter().copied().filter(|rule| self.fenced.binary_search(rule).is_err()).collect())
+    }
+
+    /// Sees every pending item answered.
+    fn settle_all(&mut self, deliver: &mut impl FnMut(usize, Answer)) -> Result<(), EngineError> {
+        let mut unexplained = 0;
+        while !self.pending.is_empty() {
+            let Err(death) = self.run(deliver)? else { break };
+            if self.blame(&death)? == Blame::Proven {
+                continue;
+            }
+            unexplained += 1;
+            if unexplained > 2 {
+                return Err(EngineError::Broken(cause(&death)));
+            }
+            if unexplained == 2 || matches!(death, Death::Lied { .. } | Death::Tampered(_)) {
+                self.eliminate()?;
+                unexplained = 2;
+            }
+        }
+        Ok(())
+    }
+
     /// Sends what is pending to one worker. The inner result says whether the worker lived.
     fn run(&mut self, deliver: &mut impl FnMut(usize, Answer)) -> Result<Result<(), Death>, EngineError> {
         self.answered = 0;
-        let mut sets = vec![self.allowed.clone()];
-        let mut items = Vec::with_capacity(self.pending.len());
-        // After a death the first items may already be answered; their bytes are not sent again.
-        let from = self.pending.front().map_or(0, |first| self.batch.items[first.item].offset);
-        for pending in &self.pending {
-            let set = match &pending.only {
-                None => 0,
-                // Neighbours often are of one kind.
-                Some(only) if sets.last().is_some_and(|last| last.as_ref() == Some(only)) => sets.len() - 1,
-                Some(only) => {
-                    sets.push(Some(only.clone()));
-                    sets.len() - 1
-                }
-            };
-            let Item { offset, length, .. } = self.batch.items[pending.item];
-            items.push((offset - from, length, set));
-        }
-        let mut worker = self.pool.check_out(self.until, self.fresh)?;
+        let Asked { sets, items, body } = self.request();
+        let tenant = self.pool.tenant(&sets)?;
+        let mut worker = self.pool.check_out(self.until, tenant, self.fresh)?;
         let seq = worker.next_seq();
-        let request = Request::Batch(BatchHeader { seq, sets: &sets, items: &items });
+        let request = Request::Batch(BatchHeader { seq, sets: &sets, items: &items, watch: self.fresh });
         let mut replies = Replies { seq, sets: &sets, items: &items, at: 0, last: None, verdicts: Vec::new() };
-        let outcome = worker.exchange(&request, &self.batch.body[from..], self.until, STALL, |reply| {
+        let outcome = worker.exchange(&request, &body, self.until, STALL, |reply| {
             let rules = self.pool.rules;
             match replies.take(reply, rules)? {
                 Taken::Part => Ok(Flow::More),
@@ -438,13 +470,43 @@ impl Job<'_> {
         }
     }
 
+    /// What is pending, as a worker is asked: the sets of rules, the items, and the bytes of these and no others.
+    fn request(&self) -> Asked<'a> {
+        let mut sets: Vec<Option<Vec<u32>>> = Vec::new();
+        let mut items = Vec::with_capacity(self.pending.len());
+        let mut end = 0;
+        for pending in &self.pending {
+            let wanted = pending.only.as_ref().or(self.allowed.as_ref());
+            // Neighbours often are of one kind.
+            if sets.last().is_none_or(|last| last.as_ref() != wanted) {
+                sets.push(wanted.cloned());
+            }
+            let length = self.batch.items[pending.item].length;
+            items.push((end, length, sets.len() - 1));
+            end += length;
+        }
+        let batch = self.batch;
+        let from = self.pending.front().map_or(0, |first| self.batch.items[first.item].offset);
+        let last = self.pending.back().map_or(from, |last| {
+            let Item { offset, length, .. } = self.batch.items[last.item];
+            offset + length
+        });
+        let body = if last - from == end {
+            Cow::Borrowed(&batch.body[from..last])
+        } else {
+            let records = self.pending.iter().map(|pending| self.batch.record(pending.item));
+            Cow::Owned(records.collect::<Vec<_>>().concat())
+        };
+        Asked { sets, items, body }
+    }
+
     /// Finds the pair that is to blame for a death and settles it.
     fn blame(&mut self, death: &Death) -> Result<Blame, EngineError> {
         (self.pool.settings.notice)(Notice::WorkerLost { cause: &cause(death) });
         let (cell, hung) = match death {
             Death::Died { cell, .. } => (*cell, false),
             Death::Hung { cell } => (*cell, true),
-            Death::Lied { .. } => return Ok(Blame::Unknown),
+            Death::Lied { .. } | Death::Tampered(_) => return Ok(Blame::Unknown),
             Death::Over => return Err(EngineError::Over),
         };
         // Replies are buffered: the worker may be past the first item that we have no answer for.
@@ -569,6 +631,7 @@ fn note_timeouts(pool: &Pool, answer: &Answer, struck: &mut Vec<u32>) {
 fn cause(death: &Death) -> String {
     match death {
         Death::Died { cause, .. } | Death::Lied { cause } => cause.clone(),
+        Death::Tampered(tampered) => format!("`{}` is not what it was when the worker started", tampered.what),
         Death::Hung { cell } if cell.in_rule() => "a rule did not stop at its time limit".into(),
         Death::Hung { .. } => "the worker does not answer".into(),
         Death::Over => "time is up".into(),
@@ -576,7 +639,11 @@ fn cause(death: &Death) -> String {
 }
 
 fn failure_of(death: &Death) -> Failure {
-    let failure = if matches!(death, Death::Hung { .. }) { FailureKind::Timeout } else { FailureKind::Crash };
+    let failure = match death {
+        Death::Hung { .. } => FailureKind::Timeout,
+        Death::Tampered(_) => FailureKind::Tamper,
+        _ => FailureKind::Crash,
+    };
     Failure { phase: "rule".into(), failure, exception: cause(death), file: None, line: None }
 }
 

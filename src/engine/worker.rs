@@ -17,8 +17,9 @@ use tempfile::TempDir;
 
 use super::frame::{self, Frames};
 use super::isolation::{Ladder, Refused};
-use super::message::{Hello, Limits, PROTOCOL, Reply, Request, Start};
+use super::message::{Hello, Limits, PROTOCOL, Reply, Request, Start, Tampered};
 use super::spawn::Spawner;
+use super::tenant::Tenant;
 use super::{EngineError, Until};
 
 /// How often the cell is looked at while nothing arrives.
@@ -55,6 +56,7 @@ pub(super) struct Worker {
     noise: Noise,
     seq: u64,
     refused: Vec<Refused>,
+    tenant: Tenant,
     _directory: TempDir,
 }
 
@@ -89,6 +91,8 @@ pub(super) enum Death {
     Died { cause: String, cell: Cell },
     /// It said what it may not. Who made it do so, the cell may not tell: it may have gone on since.
     Lied { cause: String },
+    /// It is not what it was: rule code has changed it. Which, it knows only if it was watching.
+    Tampered(Tampered),
     /// Rule code (or the engine) did not come back in time.
     Hung { cell: Cell },
     /// Our own time is up.
@@ -106,6 +110,7 @@ impl Worker {
     pub(super) fn start(
         spawner: &Spawner,
         welcome: &Welcome,
+        tenant: Tenant,
         program: &str,
         until: &Until,
     ) -> Result<Self, EngineError> {
@@ -137,6 +142,7 @@ impl Worker {
             noise: Noise::default(),
             seq: 0,
             refused: Vec::new(),
+            tenant,
             _directory: directory,
         };
         let hello = worker.shake_hands(welcome, &cell_path, until)?;
@@ -153,6 +159,7 @@ impl Worker {
             rules: &welcome.rules,
             digest: &welcome.digest,
             cell,
+            only: self.tenant.only(),
             limits: welcome.limits,
             site: &welcome.site,
             signals: welcome.signals,
@@ -166,7 +173,9 @@ impl Worker {
         });
         match (outcome, answer) {
             (Err(Death::Over), _) => Err(EngineError::Over),
-            (Err(Death::Hung { .. }), _) => Err(EngineError::Handshake("it did not answer".into())),
+            (Err(Death::Hung { .. } | Death::Tampered(_)), _) => {
+                Err(EngineError::Handshake("it did not answer".into()))
+            }
             (Err(Death::Died { cause, .. } | Death::Lied { cause }), _) => {
                 let said = self.noise.lines.last().map(|line| format!("; it said: {line}")).unwrap_or_default();
                 Err(EngineError::Handshake(format!("{cause}{said}")))
@@ -207,6 +216,9 @@ impl Worker {
         loop {
             while let Some(header) = self.frames.next().map_err(|bad| lied(not_a_frame(&bad)))? {
                 let reply = Reply::parse(header).map_err(|e| lied(format!("a reply that is no reply: {e}")))?;
+                if let Reply::Tampered(tampered) = reply {
+                    return Err(Death::Tampered(tampered));
+                }
                 match receive(reply).map_err(lied)? {
                     Flow::More => {}
                     Flow::Done if self.frames.is_empty() => return Ok(()),
@@ -320,6 +332,11 @@ impl Worker {
     /// The rungs of the ladder that do not hold.
     pub(super) fn refused(&self) -> &[Refused] {
         &self.refused
+    }
+
+    /// Whose rules it runs.
+    pub(super) fn tenant(&self) -> Tenant {
+        self.tenant
     }
 
     /// The process's id, for what `/proc` tells of it.

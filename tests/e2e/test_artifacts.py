@@ -7,7 +7,10 @@ the interpreter's path as its first argument, as Lambda starts a wrapper.
 Needs root for the mounts. A build elsewhere than in `.aws-sam/build` is named by `SAM_BUILD_DIR`.
 """
 
+import gzip
+import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -19,7 +22,18 @@ from pathlib import Path
 
 import pytest
 from stubs import FUNCTION_ARN, FileStore, Outcome, RuntimeApi
-from support import BUCKET, EVENTS, ROOT, Json, expected_alerts, found_alerts, log_keys, notification, read_lines
+from support import (
+    BUCKET,
+    EVENTS,
+    ROOT,
+    Json,
+    binary,
+    expected_alerts,
+    found_alerts,
+    log_keys,
+    notification,
+    read_lines,
+)
 
 BUILD = Path(os.environ.get("SAM_BUILD_DIR", ROOT / ".aws-sam" / "build"))
 MEMORY_MB = 256
@@ -93,20 +107,26 @@ def build() -> Path:
 @pytest.fixture(scope="module")
 def sandbox(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """The function in its place, started."""
+    folder = tmp_path_factory.mktemp("lambda")
+    for layer in ("EngineLayer", "RulesLayer"):
+        shutil.copytree(build / layer, folder / "opt", dirs_exist_ok=True)
+    with FileStore(BUCKET, EVENTS / "bucket") as store, mounted(build, folder, store, {}) as function:
+        yield function
+
+
+@contextmanager
+def mounted(build: Path, folder: Path, store: FileStore, more: dict[str, str]) -> Iterator[Sandbox]:
+    """The function and what lies in `folder/opt`, as Lambda mounts them, with `more` in its environment."""
     if os.geteuid() != 0:
         pytest.skip("mounting needs root")
     if subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("a mount namespace is refused here")
-    folder = tmp_path_factory.mktemp("lambda")
     root, opt, output = folder / "root", folder / "opt", folder / "stdout"
     root.mkdir()
-    for layer in ("EngineLayer", "RulesLayer"):
-        shutil.copytree(build / layer, opt, dirs_exist_ok=True)
     python = Path(sys.executable).resolve()
     shown = [sys.base_prefix] if Path(sys.base_prefix) == Path("/usr") else ["/usr", sys.base_prefix]
     with (
         RuntimeApi() as api,
-        FileStore(BUCKET, EVENTS / "bucket") as store,
         memory_limit(MEMORY_MB) as limit,
         output.open("w") as stdout,
     ):
@@ -116,7 +136,7 @@ def sandbox(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
             # Python only reserve.
             command += [tool("prlimit"), f"--data={MEMORY_MB << 20}"]
         command += ["/bin/sh", "-c", ENTER, "enter", root, build / "Detect", opt, limit or "", python, *shown]
-        process = subprocess.Popen(command, env=environment(api, store), stdout=stdout, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(command, env=environment(api, store) | more, stdout=stdout, stdin=subprocess.DEVNULL)
         try:
             yield Sandbox(api, process, output)
         finally:
@@ -264,3 +284,79 @@ def test_an_unknown_payload_is_an_error(sandbox: Sandbox) -> None:
 
     assert "error" == outcome.kind
     assert "surprise" in outcome.body["errorMessage"]
+
+
+SECRET = "canary-secret-5b1d"
+BENIGN = "def rule(event):\n    return event.get('eventName') == 'Bad'\n"
+# What each file of tests/hostile/rules is asked: `tests/hostile.rs` appends the same.
+ASKED = """
+
+got = None
+
+
+def rule(event):
+    global got
+    got = attempt()
+    return got is not None
+
+
+def title(event):
+    return f"SUCCEEDED {got!r}"
+"""
+
+
+def hostile_layer(folder: Path, port: str) -> list[str]:
+    """Compile all of tests/hostile/rules, between two rules that mean well, into `folder/opt`; return their names."""
+    rules, home = folder / "rules", folder / "opt" / "home"
+    rules.mkdir()
+    (home / ".aws").mkdir(parents=True)
+    (home / ".aws" / "credentials").write_text(SECRET)
+    (home / "victim").write_text("whole")
+    # The only place in the function where anything can be written.
+    words = {"@CANARY@": "/tmp/canary", "@UNIX@": "/tmp/socket", "@HOME@": "/opt/home", "@VICTIM@": "/opt/home/victim"}
+    names = []
+    for file in sorted((ROOT / "tests" / "hostile" / "rules").glob("*.py")):
+        text = file.read_text(encoding="utf-8")
+        if "prot=mmap" in text and platform.machine() != "x86_64":
+            continue
+        for word, value in {**words, "@SECRET@": SECRET, "@PORT@": port}.items():
+            text = text.replace(word, value)
+        (rules / file.name).write_text(text + ASKED, encoding="utf-8")
+        names.append(file.stem)
+    for name in ("a_benign", "z_benign"):
+        (rules / f"{name}.py").write_text(BENIGN)
+    command: list[str | Path] = [binary("iota"), "compile", rules, "--bundle", folder / "opt" / "iota"]
+    done = subprocess.run([*command, "--python", sys.executable], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return names
+
+
+@pytest.mark.parametrize("per", ["pack", "rule"])
+def test_hostile_rules_get_nothing_and_cost_the_others_nothing(build: Path, tmp_path: Path, per: str) -> None:
+    """All attempts at once in the mounted function: none succeeds or leaves a trace, and who means well has alerted."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting needs root")
+    store_folder = tmp_path / "bucket"
+    key = next(key for key in log_keys() if "/CloudTrail/" in key)
+    (store_folder / key).parent.mkdir(parents=True)
+    common = {"eventTime": "2026-03-14T09:11:27Z", "eventSource": "a", "recipientAccountId": "111122223333"}
+    records = [{**common, "eventID": str(number), "eventName": "Bad", "awsRegion": "a"} for number in range(2)]
+    (store_folder / key).write_bytes(gzip.compress(json.dumps({"Records": records}).encode()))
+    shutil.copytree(build / "EngineLayer", tmp_path / "opt")
+
+    with FileStore(BUCKET, store_folder) as store:
+        names = hostile_layer(tmp_path, store.address.rpartition(":")[2])
+        more = {"IOTA_WORKER_PER": per, "AWS_SECRET_ACCESS_KEY": SECRET}
+        with mounted(build, tmp_path, store, more) as function:
+            outcome, lines = function.invoke(notification(key), 240)
+            left_behind = Path(f"/proc/{function.process.pid}/root/tmp/canary").exists()
+
+    assert len(names) >= 40
+    assert "response" == outcome.kind, outcome.body
+    assert {(rule, str(number)) for rule in ("a_benign", "z_benign") for number in range(2)} == found_alerts(lines)
+    assert SECRET not in json.dumps(lines)
+    assert not left_behind
+    # An attempt that was not even started proves nothing.
+    told = {line["rule_id"] for line in lines if line["kind"] == "rule_error"}
+    assert {"audit", "env_own", "raw"} >= set(names) - told
+    assert [] == [line for line in lines if line.get("event") == "rule_not_loaded"]

@@ -62,6 +62,7 @@ EXTRAS: tuple[Json, ...] = (
     {"LogsKmsKeyArn": KEY, "QueueKmsKeyArn": KEY},
     {"CodeSigningConfigArn": "arn:aws:lambda:us-east-1:111122223333:code-signing-config:csc-1"},
     {"AlertsTo": BUS},
+    {"WorkerPer": "rule"},
     {"Canary": "off"},
     {"ReaderRoleArn": "arn:aws:iam::999988887777:role/iota-log-reader"},
 )
@@ -223,6 +224,8 @@ def alerts_go_where_the_role_may_send_them() -> None:
     """The setting is the parameter, there only if it was given, and takes queues and buses alone."""
     variables = lambda chosen: Stack(chosen).resources["Detect"]["Properties"]["Environment"]["Variables"]  # noqa: E731
     equal("IOTA_ALERTS_TO" in variables({}), False)
+    equal("IOTA_WORKER_PER" in variables({}), False)
+    equal(variables({"WorkerPer": "rule"})["IOTA_WORKER_PER"], "rule")
     equal(variables({"AlertsTo": BUS})["IOTA_ALERTS_TO"], BUS)
     pattern = SOURCE["Parameters"]["AlertsTo"]["AllowedPattern"]
     for good in ("", BUS, "arn:aws-cn:sqs:cn-north-1:111122223333:alerts.fifo"):

@@ -5,7 +5,7 @@
 //! rule has touched; a group that does not come through is halved. So what one rule does to its worker costs the others
 //! time and nothing else. Separate because it is the slow path: it starts processes by the dozen.
 
-use super::{Answer, EngineError, Job, Pending, STRIKES, Verdict, cause, failure_of};
+use super::{Answer, EngineError, Failure, Job, Pending, STRIKES, Verdict, cause, failure_of};
 use crate::engine::worker::Death;
 
 impl Job<'_> {
@@ -19,21 +19,51 @@ impl Job<'_> {
         let mut rules: Vec<u32> = everything.iter().flat_map(|&at| self.rules_of(at)).collect();
         rules.sort_unstable();
         rules.dedup();
-        let mut groups = vec![rules];
+        let (mut groups, mut caught) = (vec![rules], Vec::new());
         while let Some(group) = groups.pop() {
             match self.run_group(&group, &everything)? {
                 (answers, None) => self.settle(&everything, answers),
-                (_, Some(_)) if group.len() > 1 => {
-                    let (first, second) = group.split_at(group.len() / 2);
-                    groups.extend([second.to_vec(), first.to_vec()]);
+                (_, Some(death)) if group.len() > 1 => {
+                    let (first, second) = match red_handed(&death, &group) {
+                        Some((rule, at)) => {
+                            caught.push((rule, at, failure_of(&death)));
+                            group.into_iter().partition(|&other| other == rule)
+                        }
+                        None => {
+                            let (first, second) = group.split_at(group.len() / 2);
+                            (first.to_vec(), second.to_vec())
+                        }
+                    };
+                    groups.extend([second, first]);
                 }
                 (answers, Some(death)) => self.convict(group[0], everything.clone(), answers, &death)?,
             }
+        }
+        for (rule, at, failure) in caught {
+            self.accuse(rule, at, failure);
         }
         for pending in &mut self.pending {
             pending.only = Some(Vec::new());
         }
         Ok(())
+    }
+
+    /// Notes that a rule has changed what it shared with others. What it said alone stands beside that: the accuser had
+    /// been changed when he spoke.
+    fn accuse(&mut self, rule: u32, at: usize, failure: Failure) {
+        let Some(pending) = self.pending.get_mut(at) else { return };
+        match pending.parts.iter_mut().find(|verdict| verdict.rule == rule) {
+            Some(verdict) => {
+                // It may have done the same alone.
+                if verdict.errors.iter().any(|error| error.failure == failure.failure) {
+                    return;
+                }
+                verdict.errors.push(failure);
+            }
+            None => pending.parts.push(Verdict::failed(rule, failure)),
+        }
+        self.struck.push(rule);
+        self.pool.strike(rule);
     }
 
     /// The one rule that is left has broken its worker: its pairs are failures where it does so, answers elsewhere.
@@ -112,10 +142,18 @@ impl Job<'_> {
     }
 }
 
+/// The rule of a group that was caught changing its worker, and on which record.
+fn red_handed(death: &Death, group: &[u32]) -> Option<(u32, usize)> {
+    let Death::Tampered(tampered) = death else { return None };
+    let rule = tampered.rule.filter(|rule| group.contains(rule))?;
+    Some((rule, tampered.item? as usize))
+}
+
 /// Behind the answers that came, how far away the record is that broke the worker.
 fn guilty(death: &Death, answered: usize) -> usize {
     let item = match death {
         Death::Died { cell, .. } | Death::Hung { cell } if cell.in_rule() => cell.item as usize,
+        Death::Tampered(tampered) => tampered.item.map_or(answered, |item| item as usize),
         _ => answered,
     };
     item.saturating_sub(answered)
