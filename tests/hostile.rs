@@ -21,6 +21,8 @@ use tempfile::TempDir;
 
 const SECRET: &str = "canary-secret-5b1d";
 const BENIGN: &str = "BAD = 'Bad'\n\n\ndef rule(event):\n    return event.get('eventName') == BAD\n";
+/// Every rule is asked about every record: one that attacks and says no could else be known not to match.
+const ASK_ALL: [&str; 9] = ["scan", "logs", "--rules", "rules", "--lines", "all", "--jobs", "1", "--no-prefilter"];
 /// So many records that match, so that what a rule does to the next record shows.
 const RECORDS: usize = 2;
 
@@ -118,12 +120,7 @@ impl Range {
         for (name, text) in attempts {
             fs::write(self.path(&format!("rules/{name}.py")), self.fill(text)).expect("a rule");
         }
-        done(
-            &mut self.command(
-                &["scan", "logs", "--rules", "rules", "--lines", "all", "--jobs", "1", "--no-prefilter"],
-                kernel,
-            ),
-        )
+        done(&mut self.command(&ASK_ALL, kernel))
     }
 
     fn command(&self, args: &[&str], kernel: Kernel) -> Command {
@@ -355,8 +352,7 @@ fn meddle_apart(kernel: Kernel) {
     let range = Range::new();
     let attempts = attempts("meddling", kernel);
     range.scan(&attempts, kernel);
-    let mut command =
-        range.command(&["scan", "logs", "--rules", "rules", "--lines", "all", "--jobs", "1", "--no-prefilter"], kernel);
+    let mut command = range.command(&ASK_ALL, kernel);
     let ran = done(command.env("IOTA_WORKER_PER", "rule"));
     expect_the_others_complete(&ran, "a process for each rule");
     let blamed: Vec<_> = ran.kind("rule_error").iter().map(|line| line["rule_id"].to_string()).collect();
