@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::json;
+use crate::mask::Mask;
 use crate::model::{ObjectRef, Severity};
 use crate::rulepack::{Account, Exception, Metadata, Rule, hex};
 
@@ -91,6 +92,8 @@ struct Body<'a> {
     account_name: Option<&'a str>,
     environment: Option<&'a str>,
     owner: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    masked: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
 }
@@ -152,30 +155,42 @@ pub(crate) fn build(
     record: &[u8],
     origin: &Origin<'_>,
     accounts: &BTreeMap<String, Account>,
+    mask: &Mask,
     limit: usize,
 ) -> Alert {
-    let fields = Fields::of(record);
+    let mut fields = Fields::of(record);
     let account = fields.account_id.as_ref().and_then(|id| accounts.get(id));
     let match_id = match_id(&finding.rule.id, record);
     let id = hex(&match_id);
     let metadata = finding.rule.metadata();
+    let event = json::one_line(record).unwrap_or_else(null);
+    let mut masked = mask.record(&event);
+    let event = masked.event.take().unwrap_or(event);
+    // What came over the pipe is JSON, but only this makes sure that it is one line of it.
+    let context = finding.context.and_then(|context| json::one_line(context.get().as_bytes()));
+    let context = context.map(|context| masked.json("context", &context).unwrap_or(context));
+    let title = masked.text("title", finding.title);
+    let dedup = masked.text("dedup", finding.dedup);
+    let description = text(finding.description, &metadata.description).map(|text| masked.text("description", text));
+    let runbook = text(finding.runbook, &metadata.runbook).map(|text| masked.text("runbook", text));
+    let reference = text(finding.reference, &metadata.reference).map(|text| masked.text("reference", text));
+    fields.each(|name, text| masked.text(name, text).into_owned());
     let mut body = Body {
         rule_id: &finding.rule.id,
-        title: finding.title.into(),
+        title,
         severity: finding.severity,
-        dedup: finding.dedup.into(),
-        event: json::one_line(record).unwrap_or_else(null),
+        dedup,
+        event,
         alert_id: &id,
         match_id: &id,
         rule_digest: &finding.rule.digest,
-        description: text(finding.description, &metadata.description).map(str::to_owned),
-        runbook: text(finding.runbook, &metadata.runbook).map(str::to_owned),
-        reference: text(finding.reference, &metadata.reference).map(Cow::from),
+        description: description.map(Cow::into_owned),
+        runbook: runbook.map(Cow::into_owned),
+        reference,
         tags: &metadata.tags,
         reports: &metadata.reports,
         destinations: finding.destinations.unwrap_or(&metadata.destinations),
-        // What came over the pipe is JSON, but only this makes sure that it is one line of it.
-        context: finding.context.and_then(|context| json::one_line(context.get().as_bytes())),
+        context,
         dedup_period_minutes: finding.rule.dedup_period_minutes,
         threshold: finding.rule.threshold,
         match_count: 1,
@@ -186,6 +201,7 @@ pub(crate) fn build(
         account_name: account.and_then(|account| account.name.as_deref()),
         environment: account.and_then(|account| account.environment.as_deref()),
         owner: account.and_then(|account| account.owner.as_deref()),
+        masked: &masked.places,
         reason: finding.reason,
     };
     let bytes = fit(&mut body, limit - LATER_BYTES, &Metadata::default());
@@ -193,12 +209,21 @@ pub(crate) fn build(
 }
 
 /// Makes the line of a match that an exception hides: who and what, and who answers for it, but not the record.
-pub(crate) fn suppressed(finding: &Finding<'_>, record: &[u8], origin: &Origin<'_>, by: &Exception) -> Alert {
-    let fields = Fields::of(record);
+pub(crate) fn suppressed(
+    finding: &Finding<'_>,
+    record: &[u8],
+    origin: &Origin<'_>,
+    mask: &Mask,
+    by: &Exception,
+) -> Alert {
+    let mut fields = Fields::of(record);
+    let event = json::one_line(record).unwrap_or_else(null);
+    let mut masked = mask.record(&event);
+    fields.each(|name, text| masked.text(name, text).into_owned());
     let match_id = match_id(&finding.rule.id, record);
     let body = Suppressed {
         rule_id: &finding.rule.id,
-        title: &cut(finding.title, MAX_FIELD),
+        title: &cut(&masked.text("title", finding.title), MAX_FIELD),
         severity: finding.severity,
         match_id: &hex(&match_id),
         exception: &by.id,
@@ -260,7 +285,7 @@ fn fit<'a>(body: &mut Body<'a>, limit: usize, nothing: &'a Metadata) -> Vec<u8> 
             for text in [&mut body.title, &mut body.dedup].into_iter().chain(&mut body.reference) {
                 *text = cut(text, MAX_SHORT).into();
             }
-            body.fields.to_mut().each(|text| cut(text, MAX_SHORT));
+            body.fields.to_mut().each(|_, text| cut(text, MAX_SHORT));
         },
     ];
     let mut bytes = serialised(body);
@@ -359,22 +384,24 @@ fn match_id(rule_id: &str, record: &[u8]) -> [u8; 16] {
 }
 
 impl Fields {
-    /// Changes every one of them but the id.
-    fn each(&mut self, change: impl Fn(&str) -> String) {
+    /// Changes every one of them but the id; `change` is told which.
+    fn each(&mut self, mut change: impl FnMut(&str, &str) -> String) {
         let all = [
-            &mut self.event_time,
-            &mut self.event_name,
-            &mut self.event_source,
-            &mut self.account_id,
-            &mut self.region,
-            &mut self.actor_arn,
-            &mut self.actor_type,
-            &mut self.source_ip,
-            &mut self.user_agent,
-            &mut self.error_code,
+            ("event_time", &mut self.event_time),
+            ("event_name", &mut self.event_name),
+            ("event_source", &mut self.event_source),
+            ("account_id", &mut self.account_id),
+            ("region", &mut self.region),
+            ("actor_arn", &mut self.actor_arn),
+            ("actor_type", &mut self.actor_type),
+            ("source_ip", &mut self.source_ip),
+            ("user_agent", &mut self.user_agent),
+            ("error_code", &mut self.error_code),
         ];
-        for text in all.into_iter().flatten() {
-            *text = change(text);
+        for (name, text) in all {
+            if let Some(text) = text {
+                *text = change(name, text);
+            }
         }
     }
 
@@ -461,7 +488,14 @@ mod tests {
         let rule = rule();
         let finding = Finding::plain(&rule);
         let object = ObjectRef::new("b", "k");
-        let alert = build(&finding, record.as_bytes(), &Origin { object: &object, index: 3 }, &accounts(), limit);
+        let alert = build(
+            &finding,
+            record.as_bytes(),
+            &Origin { object: &object, index: 3 },
+            &accounts(),
+            &Mask::default(),
+            limit,
+        );
         (serde_json::from_slice(&alert.body).expect("JSON"), alert.body.len())
     }
 
@@ -495,7 +529,14 @@ mod tests {
         let rule = rule();
         let finding = Finding::plain(&rule);
         let object = ObjectRef::new("b", r#"a"match_count":1,b"#);
-        let alert = build(&finding, record.as_bytes(), &Origin { object: &object, index: 3 }, &accounts(), 9_000);
+        let alert = build(
+            &finding,
+            record.as_bytes(),
+            &Origin { object: &object, index: 3 },
+            &accounts(),
+            &Mask::default(),
+            9_000,
+        );
         assert_eq!((alert.time, alert.event_id.as_deref()), (Some(60), Some("e-1")));
         let grouped: serde_json::Value = serde_json::from_slice(&for_group(alert.body.clone(), 1234)).expect("JSON");
         assert_eq!((&grouped["match_count"], &grouped["event"]["x"]["match_count"]), (&1234.into(), &1.into()));

@@ -46,6 +46,8 @@ pub(crate) struct Config {
     pub alerts_to: Option<String>,
     /// `IOTA_SIGNALS=log`: print matches that are no alerts.
     pub log_signals: bool,
+    /// `IOTA_MASK`: names of secrets besides the usual ones; `None` if none are masked.
+    pub mask: Option<Vec<String>>,
     /// `IOTA_VERIFY_SAMPLE`: of so many records one is judged by every rule, whatever the prefilter says; 0 for none.
     pub verify_sample: u64,
     /// `IOTA_SANDBOX`: whether workers run without a rung of the ladder that the kernel refuses.
@@ -71,7 +73,7 @@ pub(crate) struct Config {
 }
 
 /// Every setting by name: what is not here and begins with `IOTA_` is reported.
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 19] = [
     "IOTA_MAX_OBJECT_BYTES",
     "IOTA_MAX_RECORD_BYTES",
     "IOTA_MAX_DEPTH",
@@ -83,6 +85,7 @@ const NAMES: [&str; 18] = [
     "IOTA_DEADLINE_MARGIN_MS",
     "IOTA_ALERTS_TO",
     "IOTA_SIGNALS",
+    "IOTA_MASK",
     "IOTA_VERIFY_SAMPLE",
     "IOTA_SANDBOX",
     "IOTA_PYTHON",
@@ -143,6 +146,7 @@ impl Config {
                 env.number("IOTA_DEADLINE_MARGIN_MS", Some(2000), 100, 300_000)?.unwrap_or_default(),
             ),
             alerts_to: env.text("IOTA_ALERTS_TO"),
+            mask: env.mask()?,
             log_signals: env.word("IOTA_SIGNALS", &["count", "log"])? == "log",
             verify_sample: env.number("IOTA_VERIFY_SAMPLE", Some(sample), 0, u64::MAX)?.unwrap_or_default(),
             sandbox: env.sandbox()?,
@@ -296,6 +300,22 @@ impl Lookup<'_> {
         Ok(if word == "rule" { WorkerPer::Rule } else { WorkerPer::Pack })
     }
 
+    fn mask(&self) -> Result<Option<Vec<String>>, SetupError> {
+        let value = self.text("IOTA_MASK").unwrap_or_default();
+        if value.trim() == "off" {
+            return Ok(None);
+        }
+        let names: Vec<String> =
+            value.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        let is_name = |name: &String| {
+            name.len() <= 64
+                && name.bytes().any(|byte| byte.is_ascii_alphanumeric())
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+        };
+        let bad = || bad("IOTA_MASK", &value, "expected `off`, or names of members such as apiKey,licence_key".into());
+        if names.iter().all(is_name) { Ok(Some(names)) } else { Err(bad()) }
+    }
+
     fn sandbox(&self) -> Result<Sandbox, SetupError> {
         Ok(match self.word("IOTA_SANDBOX", &["auto", "require", "off"])? {
             "require" => Sandbox::Require,
@@ -378,10 +398,16 @@ mod tests {
         check("IOTA_MAX_RECORD_BYTES", "1 GiB", "from 1024 to 6291456");
         check("IOTA_WORKERS", "0", "from 1 to 64");
         check("IOTA_SIGNALS", "yes", "count, log");
+        check("IOTA_MASK", "a.b", "`off`, or names");
         check("IOTA_SANDBOX", "on", "auto, require, off");
         check("IOTA_WORKER_PER", "record", "pack, rule");
         check("IOTA_READER_ROLE_ARN", "iota-log-reader", "the ARN of a role");
         check("IOTA_READER_ROLE_ARN", "arn:aws:iam::111122223333:user/u", "the ARN of a role");
+        let masked = |value| config(&[("IOTA_MASK", value)]).expect("valid").mask;
+        assert_eq!(
+            [masked("off"), masked(""), masked("a, b_c,")],
+            [None, Some(vec![]), Some(vec!["a".into(), "b_c".into()])]
+        );
         assert_eq!(config(&[("IOTA_MAX_OBJECT_BYTES", "2 GiB")]).expect("valid").max_object_bytes, 2 << 30);
     }
 }

@@ -41,6 +41,7 @@
 //! | `IOTA_DEADLINE_MARGIN_MS` | 2000 | how long before the function's deadline work stops |
 //! | `IOTA_ALERTS_TO` | | SQS queue or EventBridge bus that must acknowledge an object's alerts before it is done |
 //! | `IOTA_SIGNALS` | `count` | `log` prints matches that are no alerts, and those that exceptions hide |
+//! | `IOTA_MASK` | | names of members that are secrets too, such as `apiKey,licence_key`; `off`: none is masked in what is printed |
 //! | `IOTA_VERIFY_SAMPLE` | 10000; 0 with a worker for each rule | of so many records the function has one judged by every rule, to check the prefilter; 0 for none |
 //! | `IOTA_READER_ROLE_ARN` | | the role that the function takes on to read log files of another account |
 //! | `IOTA_SANDBOX` | `auto` | `require`: no rule runs unless every rung of isolation holds; `off`: none of the kernel's |
@@ -61,6 +62,7 @@ mod hidden;
 mod invoke;
 mod json;
 pub mod lambda;
+mod mask;
 mod model;
 mod observe;
 mod pipeline;

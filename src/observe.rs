@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::config::Config;
 use crate::engine::Notice;
+use crate::mask::Mask;
 use crate::model::ObjectRef;
 use crate::report::Counts;
 use crate::rulepack::{Exception, Rule, Rulepack};
@@ -14,12 +15,12 @@ const MAX_CONDITION: usize = 4000;
 
 /// Told to people through the sink. A line that can't be written here is let go: the object line that follows will
 /// meet the same closed output and fail its object.
-pub(crate) fn notice(sink: &Sink, pack: &Rulepack, notice: &Notice<'_>) {
+pub(crate) fn notice(sink: &Sink, pack: &Rulepack, mask: &Mask, notice: &Notice<'_>) {
     let _ = match notice {
         Notice::Printed { lines, dropped } => sink.line(
             Kind::Log,
             Level::Info,
-            &json!({"event": "rule_output", "message": lines.join("\n"), "dropped_lines": dropped}),
+            &json!({"event": "rule_output", "message": mask.text(&lines.join("\n")), "dropped_lines": dropped}),
         ),
         Notice::WorkerLost { cause } => {
             sink.line(Kind::Log, Level::Warn, &json!({"event": "worker_lost", "message": cause}))

@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::engine::{Pool, PoolSettings, Recipe, Until, Usage};
 use crate::error::{ObjectFault, SetupError};
 use crate::hidden::Hidden;
+use crate::mask::Mask;
 use crate::model::ObjectRef;
 use crate::observe;
 use crate::prefilter::{Coverage, Exceptions, Prefilter, Scratch};
@@ -44,6 +45,7 @@ pub(crate) struct Pipeline {
     prefilter: Option<Prefilter>,
     sample: Sample,
     exceptions: Exceptions,
+    mask: Arc<Mask>,
     hidden: Mutex<Hidden>,
     /// Memory of objects that are through: most objects are so small that making it anew would show.
     spare: Mutex<Vec<Spare>>,
@@ -164,6 +166,7 @@ impl Pipeline {
         let prefilter = if filtering == Filtering::Off { None } else { Some(Prefilter::new(&pack)?) };
         let exceptions = Exceptions::new(&pack)?;
         let (pack, sink) = (Arc::new(pack), Arc::new(sink));
+        let mask = Arc::new(Mask::new(config.mask.as_deref()));
         observe::start(&sink, &config, &pack);
         let settings = PoolSettings {
             recipe,
@@ -176,14 +179,14 @@ impl Pipeline {
             site,
             signals: sink.wants(Kind::Signal),
             notice: {
-                let (sink, pack) = (Arc::clone(&sink), Arc::clone(&pack));
-                Box::new(move |notice| observe::notice(&sink, &pack, &notice))
+                let (sink, pack, mask) = (Arc::clone(&sink), Arc::clone(&pack), Arc::clone(&mask));
+                Box::new(move |notice| observe::notice(&sink, &pack, &mask, &notice))
             },
         };
         let pool = Pool::new(settings, &pack).map_err(|e| SetupError::Engine(e.to_string()))?;
         let (sample, spare) = (Sample::new(filtering), Mutex::default());
         let hidden = Mutex::default();
-        Ok(Self { config, pack, sink, alerts_to: None, pool, prefilter, sample, spare, exceptions, hidden })
+        Ok(Self { config, pack, sink, alerts_to: None, pool, prefilter, sample, spare, exceptions, mask, hidden })
     }
 
     /// From now on no object is done before its alerts are acknowledged there.

@@ -12,6 +12,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("model", &[]),
     ("json", &[]),
+    ("mask", &["json"]),
     ("config", &["error", "json", "model"]),
     ("rulepack", &["error", "model"]),
     // The stages: the shared nouns and themselves.
@@ -24,14 +25,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("scope", &["json"]),
     ("prefilter", &["error", "json", "rulepack"]),
     ("engine", &["model", "rulepack"]),
-    ("alert", &["json", "model", "rulepack"]),
+    ("alert", &["json", "mask", "model", "rulepack"]),
     ("hidden", &[]),
     ("alerts_to", &["error"]),
     ("windows", &["error", "model", "rulepack"]),
     ("sink", &["error", "json"]),
     // What is told: counters, and things that happen, in the words of the sink.
     ("report", &["engine", "error", "model"]),
-    ("observe", &["config", "engine", "model", "report", "rulepack", "sink"]),
+    ("observe", &["config", "engine", "mask", "model", "report", "rulepack", "sink"]),
     ("digest", &["error", "model", "sink"]),
     // The wiring, and the doors.
     (
@@ -46,6 +47,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "gunzip",
             "hidden",
             "json",
+            "mask",
             "model",
             "observe",
             "records",

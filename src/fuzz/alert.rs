@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::documents::{self, Words};
 use super::{Bytes, Dice, Input, damaged, run, shrunk_bytes};
 use crate::alert::{Alert, Finding, Origin, as_signal, build, for_group};
+use crate::mask::Mask;
 use crate::model::{ObjectRef, Severity};
 use crate::rulepack::{Account, Rule};
 use crate::sink::{Kind, Level, SHARED_BYTES, Sink};
@@ -182,7 +183,7 @@ fn built(case: &Case, rule: &Rule) -> Alert {
     let object = ObjectRef::new("b", case.key.as_str());
     let account = Account { name: Some("\u{9b}prod".into()), ..Account::default() };
     let accounts: BTreeMap<String, Account> = [("1".to_owned(), account)].into();
-    build(&finding, &case.record.0, &Origin { object: &object, index: 3 }, &accounts, case.limit)
+    build(&finding, &case.record.0, &Origin { object: &object, index: 3 }, &accounts, &Mask::default(), case.limit)
 }
 
 /// The line as it is printed.

@@ -315,7 +315,15 @@ impl Handling<'_> {
             self.counts.rule_errors += verdict.errors.len() as u64;
             let event_id = event_id(record);
             let mut totals = self.run.totals();
-            for failure in verdict.errors.drain(..) {
+            let line = json::one_line(record);
+            let mut masked = line.as_ref().map(|line| self.pipeline.mask.record(line));
+            for mut failure in verdict.errors.drain(..) {
+                // A rule may have raised with what it read.
+                if let Some(Cow::Owned(clean)) =
+                    masked.as_mut().map(|masked| masked.text("exception", &failure.exception))
+                {
+                    failure.exception = clean;
+                }
                 totals.note(verdict.rule, failure, event_id.clone(), self.object);
             }
         }
@@ -348,7 +356,7 @@ impl Handling<'_> {
             return self.hide(&finding, record, &origin, by);
         }
         let limit = self.pipeline.config.max_alert_bytes - SHARED_BYTES;
-        let alert = alert::build(&finding, record, &origin, &self.pipeline.pack.accounts, limit);
+        let alert = alert::build(&finding, record, &origin, &self.pipeline.pack.accounts, &self.pipeline.mask, limit);
         let found = Found {
             rule: verdict.rule,
             time: alert.time,
@@ -383,7 +391,7 @@ impl Handling<'_> {
             observe::exception_over_limit(&pipeline.sink, exception, event_id(record).as_deref());
         }
         if pipeline.sink.wants(Kind::Suppressed) {
-            self.wait(Kind::Suppressed, alert::suppressed(finding, record, origin, exception));
+            self.wait(Kind::Suppressed, alert::suppressed(finding, record, origin, &pipeline.mask, exception));
         }
     }
 

@@ -63,6 +63,7 @@ EXTRAS: tuple[Json, ...] = (
     {"CodeSigningConfigArn": "arn:aws:lambda:us-east-1:111122223333:code-signing-config:csc-1"},
     {"AlertsTo": BUS},
     {"WorkerPer": "rule"},
+    {"MaskFields": "off"},
     {"Canary": "off"},
     {"ReaderRoleArn": "arn:aws:iam::999988887777:role/iota-log-reader"},
 )
@@ -226,6 +227,8 @@ def alerts_go_where_the_role_may_send_them() -> None:
     equal("IOTA_ALERTS_TO" in variables({}), False)
     equal("IOTA_WORKER_PER" in variables({}), False)
     equal(variables({"WorkerPer": "rule"})["IOTA_WORKER_PER"], "rule")
+    equal("IOTA_MASK" in variables({}), False)
+    equal(variables({"MaskFields": "apiKey,off_key"})["IOTA_MASK"], "apiKey,off_key")
     equal(variables({"AlertsTo": BUS})["IOTA_ALERTS_TO"], BUS)
     pattern = SOURCE["Parameters"]["AlertsTo"]["AllowedPattern"]
     for good in ("", BUS, "arn:aws-cn:sqs:cn-north-1:111122223333:alerts.fifo"):
