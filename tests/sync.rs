@@ -214,20 +214,25 @@ fn what_fails_is_named_and_comes_with_the_next_run() {
     bucket.answer("a/gone.json.gz", whole, &[Answer::Error(404, "NoSuchKey"), good.clone()]);
     bucket.answer("a/secret.json.gz", whole, &[Answer::Error(403, "AccessDenied"), good.clone()]);
     bucket.answer("a/wrong.json.gz", whole, &[wrong, good.clone()]);
+    // The checksum that an object carries is compared, too.
+    let crc = Answer::Told(body.clone(), "x-amz-checksum-crc32: AAAAAA==\r\n");
+    bucket.answer("a/crc.json.gz", whole, &[crc, good.clone()]);
     // An ETag is no MD5 where the object is encrypted with a key of KMS.
     let kms = "etag: \"d41d8cd98f00b204e9800998ecf8427e\"\r\nx-amz-server-side-encryption: aws:kms\r\n";
     bucket.answer("a/kms.json.gz", whole, &[Answer::Told(body.clone(), kms)]);
     let done = bucket.sync(&["--jobs", "2"]).expect_code(2).expect_stderr("5 files fetched");
-    for (name, words) in [("cut", "read: "), ("gone", "not_found"), ("secret", "access_denied"), ("wrong", "MD5")] {
+    for (name, words) in
+        [("cut", "read: "), ("gone", "not_found"), ("secret", "access_denied"), ("wrong", "MD5"), ("crc", "checksum")]
+    {
         let line = done.stderr.lines().find(|line| line.contains(&format!("failed `s3://logs/a/{name}.json.gz`")));
         assert!(line.is_some_and(|line| line.contains(words)), "{name}: {words}; stderr: {}", done.stderr);
     }
-    assert!(done.stderr.contains("4 failed"), "{}", done.stderr);
+    assert!(done.stderr.contains("5 failed"), "{}", done.stderr);
     let below = |names: Vec<String>| names.into_iter().filter(|name| name.starts_with("a/")).collect::<Vec<_>>();
     assert_eq!(below(bucket.files()), ["a/kms.json.gz"], "nothing of what failed lies there");
     bucket.gets();
-    bucket.sync(&[]).expect_code(0).expect_stderr("4 files fetched").expect_stderr("5 there already");
-    assert_eq!(bucket.gets(), 4);
+    bucket.sync(&[]).expect_code(0).expect_stderr("5 files fetched").expect_stderr("5 there already");
+    assert_eq!(bucket.gets(), 5);
     assert_eq!(fs::read(bucket.evidence().join("a/cut.json.gz")).expect("a file"), body);
 }
 

@@ -28,15 +28,15 @@ use crate::source::s3::{Body, Listed};
 use tree::{Identity, Part, Tree};
 
 const AFTER: &str = "\
-Whole files are chosen, by their keys, as `iota scan s3://…` chooses them. A key tells the day of delivery, and events
-happen minutes before it, at times more: --since and --until take every file of the days from the first to one day after
-the last, and --region takes every region if it names one that events of global services carry (us-east-1). So a folder
+Whole files are chosen, by their keys, as `iota scan s3://…` chooses them. A key tells the day of delivery, and events \
+happen minutes before it, at times more: --since and --until take every file of the days from the first to one day after \
+the last, and --region takes every region if it names one that events of global services carry (us-east-1). So a folder \
 holds more than the window; give `iota scan` the same options again. A key that says nothing of this is always taken.
 
-CloudTrail's digest files are taken as well: they hold the hashes that prove the log files, and the signature of the digest
-before. Objects that are not .json.gz, .json or .jsonl are passed by and counted.
+CloudTrail's digest files are taken as well: they hold the hashes that prove the log files, and the signature of the \
+digest before. Objects that are not .json.gz, .json or .jsonl are passed by and counted.
 
-A file that is there, as long as the object and not older, is not fetched again. What is fetched is compared with the
+A file that is there, as long as the object and not older, is not fetched again. What is fetched is compared with the \
 length and checksum that S3 tells, gets the object's time, and then its name: stop it at any time, and run it again.
 
 Examples:
