@@ -20,6 +20,7 @@ mod remote;
 mod scan;
 mod show;
 mod stage;
+mod sync;
 mod test;
 
 use std::ffi::OsString;
@@ -47,6 +48,8 @@ struct Cli {
 enum Command {
     /// Run rules over log files, folders or standard input; alerts are printed as JSON lines
     Scan(scan::ScanArgs),
+    /// Download the log files of a bucket into a folder: what is not there yet
+    Sync(sync::SyncArgs),
     /// Run the function itself on a folder, as if it were a bucket
     Local(local::LocalArgs),
     /// Run the rules' own tests
@@ -118,6 +121,7 @@ pub fn main() -> ExitCode {
     };
     let outcome = match &cli.command {
         Command::Scan(args) => scan::run(args),
+        Command::Sync(args) => sync::run(args),
         Command::Local(args) => run_local(args),
         Command::Test(args) => test::run(args),
         Command::Explain(args) => explain::run(args),

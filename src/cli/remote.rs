@@ -3,6 +3,7 @@
 use anyhow::{Context as _, bail};
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use tokio::runtime::Runtime;
 
 use super::keys::may_hold;
@@ -53,36 +54,66 @@ impl Remote {
         self.runtime.block_on(s3::open(&self.client, object, None))
     }
 
+    /// Starts reading an object: what S3 says of it, and its bytes.
+    pub(super) fn get(&self, object: &ObjectRef) -> Result<(GetObjectOutput, s3::Body), ObjectFault> {
+        self.runtime.block_on(async {
+            let mut output = s3::get(&self.client, object, None).await?;
+            let body = std::mem::take(&mut output.body);
+            Ok((output, s3::reader(body, None)))
+        })
+    }
+
     /// The log files under a prefix that may hold something of the scope, oldest first, and how many folders were not
     /// looked into because they can't.
     pub(super) fn list(&self, under: &Prefix, scope: &Scope) -> anyhow::Result<(Vec<ObjectRef>, u64)> {
-        let (mut keys, mut passed) = (Vec::new(), 0);
+        let found = self.find(under, scope)?;
+        let objects = found.files.into_iter().map(|file| ObjectRef::new(under.bucket.clone(), file.key)).collect();
+        Ok((objects, found.folders))
+    }
+
+    /// The same with what the listing says of each, and with what else there is.
+    pub(super) fn find(&self, under: &Prefix, scope: &Scope) -> anyhow::Result<Found> {
+        let mut found = Found { files: Vec::new(), folders: 0, outside: 0, others: 0 };
         let mut folders = vec![under.prefix.clone()];
         while let Some(folder) = folders.pop() {
             // Folder by folder only where that can save something.
             let step = scope.is_partial() && !is_day(&folder);
             let listed = self.runtime.block_on(s3::list(&self.client, &under.bucket, &folder, step));
             let listed = listed.with_context(|| format!("can't list `s3://{}/{folder}`", under.bucket))?;
-            for found in listed.folders {
-                if may_hold(&found, scope) { folders.push(found) } else { passed += 1 }
+            for folder in listed.folders {
+                if may_hold(&folder, scope) { folders.push(folder) } else { found.folders += 1 }
             }
-            keys.extend(
-                listed
-                    .keys
-                    .into_iter()
-                    .filter(|key| *key == under.prefix || is_log_file(key))
-                    .filter(|key| may_hold(key, scope)),
-            );
+            for object in listed.objects {
+                if object.key != under.prefix && !is_log_file(&object.key) {
+                    found.others += 1;
+                } else if !may_hold(&object.key, scope) {
+                    found.outside += 1;
+                } else {
+                    found.files.push(object);
+                }
+            }
         }
-        if keys.is_empty() && passed == 0 {
+        if found.files.is_empty() && found.folders == 0 {
             bail!("no log file under `s3://{}/{}`: looked for .json.gz, .json and .jsonl", under.bucket, under.prefix);
         }
-        keys.sort_by_cached_key(|key| {
-            let name = key.rsplit('/').next().unwrap_or(key);
-            (file::delivery_time(name).map(str::to_owned), key.clone())
+        found.files.sort_by_cached_key(|file| {
+            let name = file.key.rsplit('/').next().unwrap_or(&file.key);
+            (file::delivery_time(name).map(str::to_owned), file.key.clone())
         });
-        Ok((keys.into_iter().map(|key| ObjectRef::new(under.bucket.clone(), key)).collect(), passed))
+        Ok(found)
     }
+}
+
+/// What stands under a prefix.
+pub(super) struct Found {
+    /// Log files that may hold something of the scope, oldest first.
+    pub(super) files: Vec<s3::Listed>,
+    /// Folders that can't, and were not looked into.
+    pub(super) folders: u64,
+    /// Log files that can't.
+    pub(super) outside: u64,
+    /// Objects that are no log files, by their names.
+    pub(super) others: u64,
 }
 
 fn is_log_file(key: &str) -> bool {

@@ -200,7 +200,7 @@ pub(super) fn over(
     };
     stop_on_interrupt(Arc::clone(&until.stopped))?;
     let run = Run::new(!args.no_dedup, grouping, until).within(scope);
-    let progress = progress(files);
+    let progress = progress(files.len());
     handle_all(&pipeline, &run, files, remote, &progress);
     progress.finish_and_clear();
     let written = pipeline.finish(&run);
@@ -267,13 +267,7 @@ fn list(args: &ScanArgs, scope: &Scope, config: &Config) -> anyhow::Result<(Vec<
             }
             let Some(remote) = &remote else { continue };
             let (found, passed) = remote.list(&prefix, scope)?;
-            if passed > 0 {
-                show::note(&format!(
-                    "{} can hold nothing of what is asked for and {} not listed",
-                    show::count(passed, "folder"),
-                    if passed == 1 { "was" } else { "were" }
-                ));
-            }
+            show::not_listed(passed);
             files.extend(found.into_iter().map(Input::Object));
             continue;
         }
@@ -326,10 +320,11 @@ fn handle(pipeline: &Pipeline, run: &Run, input: &Input, remote: Option<&Remote>
     }
 }
 
-fn progress(files: &[Input]) -> ProgressBar {
-    let hidden = !io::stderr().is_terminal() || files.len() < 2;
+/// How far it is, for whoever watches.
+pub(super) fn progress(files: usize) -> ProgressBar {
+    let hidden = !io::stderr().is_terminal() || files < 2;
     let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(8) };
-    let bar = ProgressBar::with_draw_target(Some(files.len() as u64), target);
+    let bar = ProgressBar::with_draw_target(Some(files as u64), target);
     let template = "{bar:40} {human_pos} of {human_len} files, {elapsed} elapsed, {eta} left";
     // The template is a constant; were it wrong, the default would do.
     bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -337,7 +332,7 @@ fn progress(files: &[Input]) -> ProgressBar {
 }
 
 /// The first Ctrl-C stops after the batch in hand and reports; a second one ends the process.
-fn stop_on_interrupt(stopped: Arc<AtomicBool>) -> anyhow::Result<()> {
+pub(super) fn stop_on_interrupt(stopped: Arc<AtomicBool>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("iota-interrupt".into()).spawn(move || {
         runtime.block_on(async {

@@ -26,6 +26,14 @@ pub(super) fn line(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
+/// Folders of a bucket that were not looked into.
+pub(super) fn not_listed(folders: u64) {
+    if folders > 0 {
+        let were = if folders == 1 { "was" } else { "were" };
+        note(&format!("{} can hold nothing of what is asked for and {were} not listed", count(folders, "folder")));
+    }
+}
+
 /// Rules that could not load: each is a detection that does not happen.
 pub(super) fn unloaded(pack: &Rulepack) {
     failed(&pack.failed);

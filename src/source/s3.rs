@@ -10,7 +10,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::SharedCredentialsProvider;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::operation::get_object::GetObjectError;
+use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 #[cfg(feature = "cli")]
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Error;
 use aws_sdk_s3::primitives::ByteStream;
@@ -46,16 +46,29 @@ pub(crate) async fn client(shared: &SdkConfig, custom_endpoint: bool, reader_rol
 
 /// Starts reading an object. Must run on the async side; the reader is for a blocking thread.
 pub(crate) async fn open(client: &Client, object: &ObjectRef, deadline: Option<Instant>) -> Result<Body, ObjectFault> {
+    Ok(reader(get(client, object, deadline).await?.body, deadline))
+}
+
+/// What S3 answers before the first byte of the body. The body is for [`reader`], on the async side.
+pub(crate) async fn get(
+    client: &Client,
+    object: &ObjectRef,
+    deadline: Option<Instant>,
+) -> Result<GetObjectOutput, ObjectFault> {
     let request =
         client.get_object().bucket(&object.bucket).key(&object.key).set_version_id(object.version_id.clone()).send();
     let output = match deadline {
         Some(deadline) => tokio::time::timeout_at(deadline.into(), request).await.map_err(|_| ObjectFault::Deadline)?,
         None => request.await,
     };
-    let body = output.map_err(|error| get_fault(&error))?.body;
+    output.map_err(|error| get_fault(&error))
+}
+
+/// The body for a blocking thread. Must run on the async side.
+pub(crate) fn reader(body: ByteStream, deadline: Option<Instant>) -> Body {
     let (sender, receiver) = channel(CHUNKS);
     tokio::spawn(pump(body, sender));
-    Ok(Body { receiver, runtime: Handle::current(), chunk: Vec::new().into(), deadline })
+    Body { receiver, runtime: Handle::current(), chunk: Vec::new().into(), deadline }
 }
 
 /// What stands under a prefix.
@@ -64,7 +77,18 @@ pub(crate) struct Listing {
     /// Prefixes up to the next `/`, where it was asked to stop there.
     pub(crate) folders: Vec<String>,
     /// Objects.
-    pub(crate) keys: Vec<String>,
+    pub(crate) objects: Vec<Listed>,
+}
+
+/// What a listing tells of an object.
+#[cfg(feature = "cli")]
+pub(crate) struct Listed {
+    /// Its name.
+    pub(crate) key: String,
+    /// Its length.
+    pub(crate) bytes: u64,
+    /// When it was written, in seconds since 1970.
+    pub(crate) modified: i64,
 }
 
 /// Lists what is under a prefix: everything, or only down to the next `/`.
@@ -72,11 +96,17 @@ pub(crate) struct Listing {
 pub(crate) async fn list(client: &Client, bucket: &str, prefix: &str, step: bool) -> Result<Listing, ObjectFault> {
     let request = client.list_objects_v2().bucket(bucket).prefix(prefix);
     let mut pages = request.set_delimiter(step.then(|| "/".to_owned())).into_paginator().send();
-    let mut listing = Listing { folders: Vec::new(), keys: Vec::new() };
+    let mut listing = Listing { folders: Vec::new(), objects: Vec::new() };
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| list_fault(&error))?;
         listing.folders.extend(page.common_prefixes().iter().filter_map(|found| found.prefix().map(str::to_owned)));
-        listing.keys.extend(page.contents().iter().filter_map(|found| found.key().map(str::to_owned)));
+        listing.objects.extend(page.contents().iter().filter_map(|found| {
+            Some(Listed {
+                key: found.key()?.to_owned(),
+                bytes: found.size().and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
+                modified: found.last_modified().map(aws_sdk_s3::primitives::DateTime::secs).unwrap_or_default(),
+            })
+        }));
     }
     Ok(listing)
 }

@@ -18,6 +18,8 @@ use super::Bench;
 #[derive(Clone)]
 pub(crate) enum Answer {
     Bytes(Vec<u8>),
+    /// The same with more headers, each ended by `\r\n`.
+    Told(Vec<u8>, &'static str),
     /// So many bytes of the body, then the connection is closed.
     Cut(Vec<u8>, usize),
     /// Status and error code.
@@ -207,8 +209,8 @@ pub(crate) fn notification(keys: &[&str]) -> Value {
 }
 
 pub(crate) struct Request {
-    line: String,
-    headers: String,
+    pub(crate) line: String,
+    pub(crate) headers: String,
     pub(crate) body: Vec<u8>,
 }
 
@@ -256,7 +258,7 @@ pub(crate) fn respond(mut stream: &TcpStream, status: &str, headers: &str, body:
     let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
 }
 
-fn s3(stream: TcpStream, request: Request, objects: &Mutex<HashMap<String, Vec<Answer>>>) {
+pub(crate) fn s3(stream: TcpStream, request: Request, objects: &Mutex<HashMap<String, Vec<Answer>>>) {
     let path = request.line.split(' ').nth(1).unwrap_or_default();
     let path = path.split('?').next().unwrap_or_default().to_owned();
     let answer = {
@@ -269,6 +271,7 @@ fn s3(stream: TcpStream, request: Request, objects: &Mutex<HashMap<String, Vec<A
     };
     match answer {
         Answer::Bytes(bytes) => respond(&stream, "200 OK", "", &bytes),
+        Answer::Told(bytes, headers) => respond(&stream, "200 OK", headers, &bytes),
         Answer::Cut(bytes, at) => {
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", bytes.len());
             let mut stream = &stream;
