@@ -220,7 +220,7 @@ class Real:
         for folder in includes:
             discovery.helper_folder(folder.absolute())
         found = discovery.found
-        self.trees = _helpers(found)
+        self.trees = {name: tree for name, (_, tree) in _helpers(found).items()}
         self.helpers = {name: ast.unparse(helper) for name, helper in self.trees.items()}
         self.rules = []
         for candidate in found.rules:
