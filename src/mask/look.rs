@@ -56,7 +56,7 @@ const LOOKS: [&str; 8] = [
 ];
 
 /// Whatever is not found by this needs no second look. An ASCII letter that is written as an escape may be anything.
-const SUSPECT: &str = r"passw|passphrase|secret|token|private.?key|sharedkey|authoriz|assertion|x-amz-s|signature=|eyj|gh[pousr]_|github_pat_|glpat-|xox[abeprs]-|sk_live_|://[^/]{0,64}:|\\u00[2-7]";
+const SUSPECT: &str = r"passw|passphrase|secret|token|private.?key|sharedkey|authoriz|assertion|x-amz-si|x-amz-sec|signature=|\beyj|gh[pousr]_|github_pat_|glpat-|xox[abeprs]-|sk_live_|://[^/]{0,64}:|\\u00[2-7]";
 
 static SUSPECTS: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(SUSPECT));
 static SECRETS: LazyLock<Vec<Regex>> = LazyLock::new(|| LOOKS.iter().filter_map(|look| pattern(look)).collect());
