@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::json;
-use crate::mask::Mask;
+use crate::mask::{Mask, Masked};
 use crate::model::{ObjectRef, Severity};
 use crate::rulepack::{Account, Exception, Metadata, Rule, hex};
 
@@ -171,10 +171,18 @@ pub(crate) fn build(
     let context = context.map(|context| masked.json("context", &context).unwrap_or(context));
     let title = masked.text("title", finding.title);
     let dedup = masked.text("dedup", finding.dedup);
-    let description = text(finding.description, &metadata.description).map(|text| masked.text("description", text));
-    let runbook = text(finding.runbook, &metadata.runbook).map(|text| masked.text("runbook", text));
-    let reference = text(finding.reference, &metadata.reference).map(|text| masked.text("reference", text));
-    fields.each(|name, text| masked.text(name, text).into_owned());
+    let [description, runbook, reference] = [
+        ("description", finding.description, &metadata.description),
+        ("runbook", finding.runbook, &metadata.runbook),
+        ("reference", finding.reference, &metadata.reference),
+    ]
+    .map(|(name, said, otherwise)| {
+        // What the rule's author wrote knows nothing of the record.
+        text(said, otherwise).map(|text| if said.is_some() { masked.text(name, text) } else { text.into() })
+    });
+    let destinations: Option<Vec<String>> =
+        finding.destinations.map(|all| all.iter().map(|one| masked.text("destinations", one).into_owned()).collect());
+    fields.mask(&mut masked);
     let mut body = Body {
         rule_id: &finding.rule.id,
         title,
@@ -189,7 +197,7 @@ pub(crate) fn build(
         reference,
         tags: &metadata.tags,
         reports: &metadata.reports,
-        destinations: finding.destinations.unwrap_or(&metadata.destinations),
+        destinations: destinations.as_deref().unwrap_or(&metadata.destinations),
         context,
         dedup_period_minutes: finding.rule.dedup_period_minutes,
         threshold: finding.rule.threshold,
@@ -219,7 +227,7 @@ pub(crate) fn suppressed(
     let mut fields = Fields::of(record);
     let event = json::one_line(record).unwrap_or_else(null);
     let mut masked = mask.record(&event);
-    fields.each(|name, text| masked.text(name, text).into_owned());
+    fields.mask(&mut masked);
     let match_id = match_id(&finding.rule.id, record);
     let body = Suppressed {
         rule_id: &finding.rule.id,
@@ -384,6 +392,13 @@ fn match_id(rule_id: &str, record: &[u8]) -> [u8; 16] {
 }
 
 impl Fields {
+    /// They are part of the record: where it has nothing to be masked, nor have they.
+    fn mask(&mut self, masked: &mut Masked<'_>) {
+        if masked.found_any() {
+            self.each(|name, text| masked.text(name, text).into_owned());
+        }
+    }
+
     /// Changes every one of them but the id; `change` is told which.
     fn each(&mut self, mut change: impl FnMut(&str, &str) -> String) {
         let all = [

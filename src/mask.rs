@@ -20,6 +20,8 @@ const PLACES: usize = 16;
 const PLACE_BYTES: usize = 200;
 /// A shorter secret could be any word: it is masked where it stands and not looked for elsewhere.
 const UNMISTAKABLE: usize = 8;
+/// How texts end that were cut, by the engine or by us.
+const CUTS: [&str; 2] = ["... (truncated)", "… (truncated)"];
 /// So many secrets of one record are looked for in other texts.
 const SECRETS: usize = 64;
 
@@ -76,6 +78,11 @@ pub(crate) struct Masked<'a> {
 }
 
 impl Masked<'_> {
+    /// True if the record holds something that is masked.
+    pub(crate) fn found_any(&self) -> bool {
+        !self.places.is_empty()
+    }
+
     /// A text that a rule made of the record, or that was taken from it; `name` says which.
     pub(crate) fn text<'t>(&mut self, name: &str, text: &'t str) -> Cow<'t, str> {
         if self.secrets.is_empty() && !self.mask.suspects(text.as_bytes()) {
@@ -115,7 +122,10 @@ impl Masked<'_> {
             }
         }
         let secrets = &mut self.secrets;
-        match look::without_secrets(&clean, |secret| remember(secrets, secret)) {
+        if let Some(cleaner) = look::without_secrets(&clean, |secret| remember(secrets, secret)) {
+            clean = Cow::Owned(cleaner);
+        }
+        match without_cut_secret(&clean, secrets) {
             Some(cleaner) => Cow::Owned(cleaner),
             None => clean,
         }
@@ -133,9 +143,39 @@ fn remember(secrets: &mut Vec<String>, secret: &str) {
     let unmistakable = secret.len() >= UNMISTAKABLE && !secret.bytes().all(|byte| byte.is_ascii_digit());
     if unmistakable && secrets.len() < SECRETS && !secrets.iter().any(|known| known == secret) {
         secrets.push(secret.to_owned());
+        secrets.extend(escaped(secret));
         // One may begin like another.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     }
+}
+
+/// The secret as it stands within JSON, with other alphabets as they are or as escapes, where that is another text.
+fn escaped(secret: &str) -> impl Iterator<Item = String> + use<> {
+    let json = serde_json::to_string(secret).unwrap_or_default();
+    let json = json.get(1..json.len().saturating_sub(1)).unwrap_or_default().to_owned();
+    let mut ascii = String::new();
+    let mut units = [0; 2];
+    for letter in json.chars() {
+        if letter.is_ascii() {
+            ascii.push(letter);
+        } else {
+            letter.encode_utf16(&mut units).iter().for_each(|unit| ascii.push_str(&format!("\\u{unit:04x}")));
+        }
+    }
+    let others = [(json != secret).then(|| json.clone()), (ascii != json).then_some(ascii)];
+    others.into_iter().flatten()
+}
+
+/// Masks what is left of a secret where a text was cut.
+fn without_cut_secret(text: &str, secrets: &[String]) -> Option<String> {
+    let cut = CUTS.into_iter().find(|cut| text.ends_with(cut))?;
+    let kept = &text[..text.len() - cut.len()];
+    let left = |secret: &String| {
+        let mut lengths = (UNMISTAKABLE..secret.len()).rev().filter(|&length| secret.is_char_boundary(length));
+        lengths.find(|&length| kept.ends_with(&secret[..length]))
+    };
+    let length = secrets.iter().filter_map(left).max()?;
+    Some(format!("{}{MASK}{cut}", &kept[..kept.len() - length]))
 }
 
 /// One way through a value, member by member, in its own order and with keys that are there twice.
@@ -150,15 +190,15 @@ impl Walk<'_, '_> {
     /// `secret`: its name says that it is one.
     fn value(&mut self, raw: &[u8], secret: bool) {
         match raw.first() {
-            Some(b'{') => self.object(raw),
+            Some(b'{') => self.object(raw, secret),
             Some(b'[') => self.list(raw, secret),
             Some(b'"') => self.string(raw, secret),
             _ => self.out.extend_from_slice(raw),
         }
     }
 
-    fn object(&mut self, raw: &[u8]) {
-        let named = self.names_secret(raw);
+    fn object(&mut self, raw: &[u8], secret: bool) {
+        let named = secret || self.names_secret(raw);
         self.out.push(b'{');
         for (number, (key, value)) in json::Members::of(raw).enumerate() {
             if number > 0 {
@@ -293,6 +333,11 @@ mod tests {
             r#"{"k":"(masked by iota)\nrest"}"#,
             &["k"],
         );
+        check(
+            r#"{"password":{"value":"hunter2","type":"x"}}"#,
+            r#"{"password":{"value":"(masked by iota)","type":"x"}}"#,
+            &["password.value"],
+        );
         for innocent in [
             r#"{"passwordResetRequired":true,"minimumPasswordLength":14,"password":null,"passwordLastUsed":"2026-03-14"}"#,
             r#"{"clientToken":"0a1b2c3d","nextToken":"abcdefghijk","clientRequestToken":"x","accessKeyId":"AKIAIOSFODNN7EXAMPLE"}"#,
@@ -314,6 +359,21 @@ mod tests {
         assert_eq!(context.get(), r#"{"k":["(masked by iota)"],"token":"t"}"#);
         assert_eq!(masked.places, ["x.secretAccessKey", "x.licence_key", "title", "context.k[0]"]);
         assert!(matches!(masked.text("dedup", "nothing here"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_secret_is_known_in_json_and_where_a_text_was_cut() {
+        let mask = mask(&[]);
+        let mut masked = mask.record(&raw(r#"{"password":"né\"w-horse"}"#));
+        for json in [r#"{"p":"né\"w-horse"}"#, r#"{"p":"n\u00e9\"w-horse"}"#] {
+            assert_eq!(masked.text("title", json), r#"{"p":"(masked by iota)"}"#);
+        }
+        let mut masked = mask.record(&raw(&format!(r#"{{"secretAccessKey":"{KEY}"}}"#)));
+        for cut in CUTS {
+            assert_eq!(masked.text("title", &format!("made {}{cut}", &KEY[..20])), format!("made {MASK}{cut}"));
+            let short = format!("made {}{cut}", &KEY[..3]);
+            assert_eq!(masked.text("title", &short), short);
+        }
     }
 
     #[test]

@@ -11,11 +11,12 @@ use regex::bytes::{Captures, Regex, RegexBuilder};
 use super::MASK;
 
 /// How names of secrets end, without case, dashes and underscores. Not `token`: most are for paging and idempotency.
-const NAMES: [&str; 26] = [
+const NAMES: [&str; 28] = [
     "accesstoken",
     "apitoken",
     "authenticationtoken",
     "authorization",
+    "authorizationtoken",
     "authtoken",
     "bearertoken",
     "idtoken",
@@ -23,7 +24,6 @@ const NAMES: [&str; 26] = [
     "passphrase",
     "passwd",
     "password",
-    "passwords",
     "presharedkey",
     "privatekey",
     "refreshtoken",
@@ -38,25 +38,28 @@ const NAMES: [&str; 26] = [
     "sessiontoken",
     "sharedsecret",
     "webidentitytoken",
+    "xamzsecuritytoken",
+    "xamzsignature",
 ];
 
 /// Secrets by their look. What the group `k` finds before them, and `s` behind, stays.
 const LOOKS: [&str; 8] = [
     // Presigned requests.
-    r#"(?P<k>X-Amz-(?:Signature|Security-Token)=)[^&\s"'<>]+"#,
-    r#"(?P<k>[?&]Signature=)[^&\s"'<>]+"#,
+    r#"(?P<k>X-Amz-(?:Signature|Security-Token)(?:=|%3D))[^&%\s"'<>]+(?:%[0-9a-f]{2}[^&%\s"'<>]+)*"#,
+    r#"(?P<k>(?:^|[?&])Signature=)[^&\s"'<>]+"#,
     // JSON Web Tokens.
     r"\beyJ[a-z0-9_-]{8,}\.[a-z0-9_-]{8,}\.[a-z0-9_-]*",
-    r"-----BEGIN [a-z0-9 ]*PRIVATE KEY-----[^-]*(?:-----END [a-z0-9 ]*PRIVATE KEY-----)?",
+    r"(?s)-----BEGIN [a-z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [a-z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|$)",
     r"\b(?:gh[pousr]_[a-z0-9]{20,}|github_pat_[a-z0-9_]{20,}|glpat-[a-z0-9_-]{16,}|xox[abeprs]-[a-z0-9-]{10,}|sk_live_[a-z0-9]{10,})",
     // As configuration files and shells have them.
     r#"(?P<k>secret_?access_?key["']?\s*[=:]\s*["']?)[a-z0-9/+=]{40}"#,
-    r#"(?P<k>\bauthorization["']?\s*[=:]\s*["']?(?:bearer|basic)\s+)[a-z0-9._~+/=-]{8,}"#,
-    r#"(?P<k>://[^\s/:@"']{1,64}:)[^\s/@"']{1,256}(?P<s>@)"#,
+    r#"(?P<k>\bauthorization["']?\s*[=:]\s*["']?(?:bearer|basic|token)\s+)[a-z0-9._~+/=-]{8,}"#,
+    r#"(?P<k>://[^\s/:@"']{0,64}:)[^\s/@"']{1,256}(?P<s>@)"#,
 ];
 
-/// Whatever is not found by this needs no second look. An ASCII letter that is written as an escape may be anything.
-const SUSPECT: &str = r"passw|passphrase|secret|token|private.?key|sharedkey|authoriz|assertion|x-amz-si|x-amz-sec|signature=|\beyj|gh[pousr]_|github_pat_|glpat-|xox[abeprs]-|sk_live_|://[^/]{0,64}:|\\u00[2-7]";
+/// Whatever is not found by this needs no second look. Names may have a mark between their words. An ASCII letter that is
+/// written as an escape may be anything.
+const SUSPECT: &str = r"pass[_. -]?(?:w|phrase)|secret|token|private[_. -]?key|shared[_. -]?key|authoriz|assertion|x-?amz-?si|x-?amz-?sec|signature=|\beyj[a-z0-9_-]{8,}\.|gh[pousr]_|github_pat_|glpat-|xox[abeprs]-|sk_live_|://[^/]{0,64}:|\\u00[2-7]";
 
 static SUSPECTS: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(SUSPECT));
 static SECRETS: LazyLock<Vec<Regex>> = LazyLock::new(|| LOOKS.iter().filter_map(|look| pattern(look)).collect());
@@ -77,17 +80,22 @@ pub(super) fn plain_name(name: &str) -> String {
 
 /// True if what has this plain name is a secret.
 pub(super) fn is_secret_name(plain: &str) -> bool {
-    NAMES.iter().any(|end| plain.ends_with(end))
+    // Not `secrets`: a list of them is one of their names.
+    let singular = plain.strip_suffix('s').filter(|_| !plain.ends_with("secrets"));
+    NAMES.iter().any(|end| plain.ends_with(end) || singular.is_some_and(|plain| plain.ends_with(end)))
 }
 
 /// True for the member that names what another member of the same object is.
 pub(super) fn is_name_of_pair(name: &str) -> bool {
-    matches!(&*plain_name(name), "name" | "key" | "parameterkey" | "parametername" | "optionname" | "variablename")
+    matches!(
+        &*plain_name(name),
+        "name" | "key" | "attributename" | "parameterkey" | "parametername" | "optionname" | "variablename"
+    )
 }
 
 /// True for that other member.
 pub(super) fn is_value_of_pair(name: &str) -> bool {
-    matches!(&*plain_name(name), "value" | "parametervalue" | "optionvalue" | "variablevalue")
+    matches!(&*plain_name(name), "value" | "attributevalue" | "parametervalue" | "optionvalue" | "variablevalue")
 }
 
 /// False for what stands where CloudTrail has masked a secret itself, and for names of secrets.
@@ -138,6 +146,17 @@ mod tests {
         for name in NAMES {
             assert!(may_hold_secret(name.as_bytes()), "{name}");
         }
+        for name in [
+            "pass_word",
+            "pass-phrase",
+            "Pass Wd",
+            "pre_shared_key",
+            "PreShared-Key",
+            "private.key",
+            "secret_access_key",
+        ] {
+            assert!(may_hold_secret(name.as_bytes()) && is_secret_name(&plain_name(name)), "{name}");
+        }
         for secret in [
             "?X-Amz-Signature=0a",
             "&Signature=0a",
@@ -151,6 +170,10 @@ mod tests {
             "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
             "Authorization: Basic dXNlcjpwYXNz",
             "https://user:pass@host",
+            "redis://:pass@host",
+            "Signature=0a",
+            "?X-Amz-Signature%3D0a1b%2F2",
+            "Authorization: token 0123456789",
         ] {
             assert!(may_hold_secret(secret.as_bytes()) && without_secrets(secret, |_| ()).is_some(), "{secret}");
         }
