@@ -48,7 +48,7 @@ class Batches:
         self._roster.seq = seq
         self._roster.asked.clear()
         # Where a worker like this one was changed, each rule is looked after: who has changed it is to be known.
-        watched = bool(header.get("watch"))
+        watched = self._roster.watched = bool(header.get("watch"))
         plans: dict[int, tuple[Plan, Plan]] = {}
         for rule in self._roster.rules:
             if rule.retry:
