@@ -15,6 +15,7 @@ from iota_engine._found import Candidate, Found
 from iota_engine._models import add_data_model
 from iota_engine._own_files import OWN_FILES
 from iota_engine._syntax import NotPython, parse, top_level_names
+from iota_engine._sys_path import folders_named
 from iota_engine._tree import HELPERS, MODELS, TESTS, YAML_SUFFIXES
 from iota_engine._yaml import Reader, YamlProblem
 
@@ -60,6 +61,20 @@ class Discovery:
             near = self._tree.nearest_parent(folder, name)
             if near is not None:
                 self.helper_folder(near)
+        for beside in self._named_beside(folder):
+            self.helper_folder(beside)
+
+    def _named_beside(self, folder: Path) -> list[Path]:
+        """Return folders beside `folder` that its rules add to `sys.path`; the rest of the disk is none of theirs."""
+        named = {
+            place
+            for rule in self.found.rules
+            if rule.file.is_relative_to(folder)
+            for place in folders_named(rule.syntax, rule.file)
+        }
+        return sorted(
+            place for place in named if place.is_relative_to(folder.parent) and not place.is_relative_to(folder)
+        )
 
     def helper_folder(self, folder: Path) -> None:
         """Take in helpers and data models: of `folder` itself, and of `global_helpers` and `data_models` in it."""

@@ -222,6 +222,29 @@ def test_rules_are_sorted_and_the_pack_is_reproducible(tmp_path):
     assert first == second
 
 
+BESIDE = [
+    "import os, sys\nsys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'helpers'))",
+    "import os, sys\n"
+    "sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'helpers'))",
+    "import sys\nfrom pathlib import Path\nsys.path.insert(0, str(Path(__file__).resolve().parent.parent / 'helpers'))",
+]
+
+
+@pytest.mark.parametrize("adds", range(len(BESIDE)))
+def test_a_folder_beside_the_rules_that_they_add_to_the_path(tmp_path, adds):
+    """Its modules go into the pack, so that they are there where the rules run; folders elsewhere do not."""
+    elsewhere = (
+        "import sys\nsys.path.append('/etc')\nsys.path.append(__import__('os').path.dirname(__file__) + '/../..')\n"
+    )
+    rule = f"{BESIDE[adds]}\n{elsewhere}import words\ndef rule(e): return e.get('x') == words.WORD\n"
+    write_files(
+        tmp_path / "all", {"rules/r.py": rule, "helpers/words.py": "WORD = 1\n", "other/words.py": "WORD = 2\n"}
+    )
+    code, report, pack = run_compile(tmp_path / "all" / "rules")
+    assert (code, report["failed"]) == (0, [])
+    assert [path for path in pack["files"] if path.endswith("words.py")] == [str(tmp_path / "all/helpers/words.py")]
+
+
 def test_helpers_are_found_in_the_nearest_parents_and_in_includes(tmp_path):
     """`global_helpers` and `data_models` of the nearest parent and every `--include` are part of the pack."""
     write_files(

@@ -25,7 +25,7 @@ COMPILE_ONLY = {
     "_testcases",
 }
 COMPILE_ONLY |= {"_exceptions", "_overrides", "_own_files", "_product", "_site", "_site_module", "_when"}
-COMPILE_ONLY |= {"_tree", "_yaml"}
+COMPILE_ONLY |= {"_sys_path", "_tree", "_yaml"}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
