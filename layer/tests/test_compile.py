@@ -222,10 +222,10 @@ def test_rules_are_sorted_and_the_pack_is_reproducible(tmp_path):
     assert first == second
 
 
+_ABOVE = "os.path.dirname(os.path.dirname(os.path.abspath(__file__)))"
 BESIDE = [
     "import os, sys\nsys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'helpers'))",
-    "import os, sys\n"
-    "sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'helpers'))",
+    f"import os, sys\nsys.path.append(os.path.join({_ABOVE}, 'helpers'))",
     "import sys\nfrom pathlib import Path\nsys.path.insert(0, str(Path(__file__).resolve().parent.parent / 'helpers'))",
 ]
 
